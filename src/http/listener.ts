@@ -1,0 +1,87 @@
+/** The sockets of a server: limits against slow and oversized requests, and an orderly end. */
+import { createServer as createPlain } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createSecure } from 'node:https';
+import type { ServerOptions as SecureOptions } from 'node:https';
+import type { AddressInfo } from 'node:net';
+
+export interface ListenerLimits {
+  /** Bytes of request line and headers. Gathers name thousands of ids in the query. */
+  readonly headerBytes: number;
+  /** Milliseconds until the headers, and until the whole request, must be there. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly keepAliveMs: number;
+}
+
+export const listenerLimits: ListenerLimits = { headerBytes: 65_536, headersMs: 10_000, requestMs: 300_000, keepAliveMs: 75_000 };
+
+/** Where to listen; port 0 takes a free one. With `tls`, HTTPS. */
+export type Listen = ({ readonly host: string; readonly port: number } | { readonly socket: string }) & {
+  readonly tls?: Pick<SecureOptions, 'key' | 'cert' | 'ca' | 'requestCert' | 'rejectUnauthorized'>;
+};
+
+export interface Listener {
+  /** `http://127.0.0.1:5240`, or the path of a Unix socket. */
+  readonly url: string;
+  readonly port: number;
+  /** Take no more connections; idle ones are closed. Resolves when the last has gone. */
+  close(): Promise<void>;
+  /** Break off whatever is left. */
+  destroy(): void;
+}
+
+const clientErrors: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** Open a listener. @throws the system's error (`EADDRINUSE`, …). */
+export async function openListener(
+  where: Listen,
+  serve: (request: IncomingMessage, response: ServerResponse) => void,
+  limits: ListenerLimits,
+): Promise<Listener> {
+  const options = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.min(2000, limits.headersMs),
+  };
+  const server: Server = where.tls === undefined ? createPlain(options, serve) : createSecure({ ...options, ...where.tls }, serve);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const status = clientErrors[error.code ?? ''] ?? '400 Bad Request';
+    socket.end(
+      `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${status.length - 4}\r\n\r\n${status.slice(4)}`,
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen('socket' in where ? { path: where.socket } : { host: where.host, port: where.port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address() as AddressInfo | string;
+  const scheme = where.tls === undefined ? 'http' : 'https';
+  return {
+    url:
+      typeof address === 'string'
+        ? address
+        : `${scheme}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+    port: typeof address === 'string' ? 0 : address.port,
+    close: () =>
+      new Promise((resolve) => {
+        // A kept-alive connection that was busy when closing began falls idle later, and would wait for its time-out.
+        const idle = setInterval(() => server.closeIdleConnections(), 50);
+        server.close(() => {
+          clearInterval(idle);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+    destroy: () => server.closeAllConnections(),
+  };
+}
