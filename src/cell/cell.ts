@@ -1,0 +1,186 @@
+/**
+ * One cell: a whole, autonomous provider for its machines. Builds the rooms in order, wires their doors, and takes them down in reverse.
+ * The rooms never import each other; what one needs of another is a door (a type of at most four functions) that is filled here.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { fail } from '../contract/errors.ts';
+import type { CellGlobal } from '../global/standalone-global.ts';
+import type { Authenticate } from '../http/handler.ts';
+import { createServer, type Server } from '../http/server.ts';
+import type { Listen } from '../http/listener.ts';
+import { openFeedWakeups } from '../postgres/feed-wakeups.ts';
+import { bootDoors } from './boot-door.ts';
+import { openCellDatabase, type CellDatabase } from './cell-database.ts';
+import type { CellConfig } from './config.ts';
+import { openFinding } from './db/finding-store.ts';
+import { readSecretKey } from './db/secret-key.ts';
+import { startDhcpCare } from './dhcp-care.ts';
+import { imageCatalogue } from './image-catalogue.ts';
+import { openImageStore } from './images/store.ts';
+import { judge } from './judge-claim.ts';
+import { bootHandlers, metadataHandlers } from './machine-side.ts';
+import { builtInScripts } from './metadata/built-in-scripts.ts';
+import { authenticateMachine } from './metadata/machine-authentication.ts';
+import type { MetadataContext } from './metadata/metadata-context.ts';
+import { statusReports } from './metadata/status-report.ts';
+import { parseParameters } from './netboot/kernel-parameters.ts';
+import { readLoaders, tftpFiles, type Loaders } from './netboot/loaders.ts';
+import { startTftp } from './netboot/tftp-server.ts';
+import { powerDoors } from './power-door.ts';
+import { runWorkers } from './workers.ts';
+
+export interface CellOptions {
+  readonly config: CellConfig;
+  readonly version: string;
+  readonly log: Logger;
+  /** Opens global config for this cell over its database: standalone, or joined to a hub. */
+  readonly openGlobal: (base: CellDatabase, folder: string) => Promise<CellGlobal>;
+  /** Tests kill the process at named points; in production it does nothing. */
+  readonly killPoint?: (name: string) => void;
+  readonly checkReplies?: boolean;
+}
+
+export interface Cell extends AsyncDisposable {
+  readonly name: string;
+  readonly number: number;
+  /** Where machines and clients reach it. */
+  readonly url: string;
+  readonly server: Server;
+  readonly global: CellGlobal;
+  readonly base: CellDatabase;
+  /** Stop well: no new work, running requests get 10 s. */
+  close(): Promise<void>;
+}
+
+/** Start a cell. @throws errors that name what was wrong and what to do: a taken port, a missing package, a wrong key. */
+export async function startCell(options: CellOptions): Promise<Cell> {
+  const { config, log } = options;
+  const killPoint = options.killPoint ?? (() => undefined);
+  await using stack = new AsyncDisposableStack();
+  await mkdir(config.folder, { recursive: true, mode: 0o700 });
+  const secretKey = await readSecretKey(config.folder);
+  const base = stack.use(await openCellDatabase(config, secretKey, log));
+  const { database } = base;
+  const { db } = database;
+  const global = stack.use(await options.openGlobal(base, config.folder));
+  const ending = new AbortController();
+  const serviceUrl = `http://${config.service_address}:${config.port}`;
+  const trouble = (service: string, reason: string) => {
+    log.warn({ service }, reason);
+    database.transaction((tx) => openFinding(tx, { kind: 'service_down', subject: service, data: { service, reason } })).catch((error: unknown) => log.error({ err: error }, 'a finding was lost'));
+  };
+
+  const store = await openImageStore({ folder: config.images ?? join(config.folder, 'images') });
+  const catalogue = imageCatalogue(global.reader, store, config.image_sources);
+  const netboots = config.rack.length > 0 || config.dhcp;
+  const loaders: Loaders = netboots ? await readLoaders() : new Map();
+  const power = powerDoors(db, secretKey, ending.signal);
+  const dhcp =
+    config.dhcp && config.rack.length > 0
+      ? stack.use(
+          await startDhcpCare({
+            db,
+            folder: join(config.folder, 'dhcp'),
+            rack: config.rack,
+            service: { address: config.service_address, port: config.port, loaders: [...loaders.keys()] },
+            domain: `${config.name}.${config.site}`,
+            leaseTime: config.lease_seconds,
+            log,
+            onTrouble: trouble,
+          }),
+        )
+      : undefined;
+
+  const boots = stack.use(
+    bootDoors({ db, store, catalogue, secretKey, parameters: parseParameters(config.kernel_parameters), onError: (error) => log.warn({ err: error }, 'the boot log could not be written') }),
+  );
+  const scriptOf = (name: string) => {
+    const builtIn = new Map<string, { content: string; timeoutSeconds: number }>(Object.entries(builtInScripts)).get(name);
+    const own = global.reader.named('script', name);
+    return builtIn ?? (own && { content: own.script, timeoutSeconds: 900 });
+  };
+  const metadata: MetadataContext = {
+    database,
+    secretKey,
+    serviceUrl,
+    door: {
+      publicKeysOf(username) {
+        const user = global.reader.named('user', username);
+        return user ? global.reader.list('sshkey').filter((key) => key.user === user.id).map((key) => key.key) : [];
+      },
+      script: scriptOf,
+      judge,
+      killPoint,
+    },
+  };
+  const reports = stack.use(statusReports({ database }));
+  const wakeups = stack.use(openFeedWakeups(database.connection));
+  const authenticate: Authenticate = async (request, oauth) => {
+    if (oauth && global.reader.get('token', oauth.token) === undefined) {
+      const machine = await authenticateMachine(db, { consumerKey: oauth.consumerKey, tokenKey: oauth.token, tokenSecret: oauth.secret }, request.address);
+      if (machine) return machine;
+    }
+    return global.authenticate(request, oauth);
+  };
+  const handlers = {
+    ...global.handlers,
+    ...metadataHandlers(metadata, reports),
+    ...bootHandlers({ doors: boots, loaders, serviceUrl }),
+  };
+  const server = createServer({
+    program: 'cell',
+    version: options.version,
+    log,
+    authenticate,
+    registry: new Registry(),
+    ...(options.checkReplies === undefined ? {} : { checkReplies: options.checkReplies }),
+    unready: async () => ((await database.db.selectFrom('cell_identity').select('number').executeTakeFirst().catch(() => undefined)) ? undefined : fail('database_away', { program: 'cell' })),
+    routeIds: Object.keys(handlers) as (keyof typeof handlers)[],
+    handlers,
+  });
+  stack.defer(() => server.drain());
+
+  if (netboots && config.tftp_port > 0) {
+    const tftp = await startTftp({
+      addresses: [config.service_address],
+      port: config.tftp_port,
+      files: tftpFiles(loaders),
+      onRequest: (request) => {
+        if (request.phase === 'end') boots.log({ protocol: 'tftp', address: request.address, path: request.file, answer: request.outcome });
+      },
+    });
+    stack.defer(() => tftp.close());
+  }
+  const workers = runWorkers({
+    database,
+    wakeups,
+    log,
+    bootSlots: config.boot_slots,
+    lifecycle: {
+      hasImage: async (sha256) => (await store.open(sha256)) !== undefined,
+      fetchImage: (sha256, signal) => catalogue.fetch(sha256, signal),
+      dhcpNames: (systemId) => Promise.resolve(dhcp === undefined || dhcp.names(systemId)),
+      killPoint,
+    },
+    power: { targetOf: power.targetOf, killPoint },
+    refreshDhcp: () => dhcp?.refresh() ?? Promise.resolve(),
+    freeUnconfirmed: () => Promise.resolve(0),
+    signal: ending.signal,
+  });
+  stack.defer(async () => {
+    ending.abort();
+    await workers;
+  });
+
+  const places: Listen[] = [...new Set([config.service_address, ...config.listen])].map((host) => ({ host, port: config.port }));
+  const listeners = [];
+  for (const place of places) listeners.push(await server.listen(place));
+  const url = listeners[0]?.url ?? serviceUrl;
+  log.info({ url, number: base.number, name: config.name }, 'the cell is up');
+  const owned = stack.move();
+  const close = () => owned.disposeAsync();
+  return { name: config.name, number: base.number, url, server, global, base, close, [Symbol.asyncDispose]: close };
+}

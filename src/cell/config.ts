@@ -1,0 +1,24 @@
+/** What a cell is told from outside: one schema with defaults. `main.ts` fills it from the TOML file, `MUSTER_*` and flags. */
+import { Type, type Static } from 'typebox';
+
+export const CellConfig = Type.Object({
+  name: Type.String({ pattern: '^[a-z][a-z0-9-]{0,30}$', description: 'The name of the cell: a label of DNS names.' }),
+  /** A standalone cell draws one at random at its first start and keeps it; a joined cell has the hub's. */
+  number: Type.Optional(Type.Integer({ minimum: 1, maximum: 13_823 })),
+  site: Type.String({ default: 'muster', description: 'Machines are named <host>.<cell>.<site>.' }),
+  folder: Type.String({ description: 'The data folder: keys, epoch file, embedded PostgreSQL, images, DHCP.' }),
+  database_url: Type.Optional(Type.String({ description: 'An external PostgreSQL, 15 or newer; left out: an embedded one.' })),
+  service_address: Type.String({ default: '127.0.0.1', description: 'The only address ever given to machines.' }),
+  port: Type.Integer({ default: 5240, minimum: 0, maximum: 65_535 }),
+  /** Further addresses to listen on: the veth to the host. */
+  listen: Type.Array(Type.String(), { default: [] }),
+  rack: Type.Array(Type.Object({ name: Type.String(), address: Type.String() }), { default: [], description: 'Interfaces to machines, with the cell\'s own address and prefix there.' }),
+  dhcp: Type.Boolean({ default: false, description: 'Run Kea on the rack interfaces. Never on another network.' }),
+  tftp_port: Type.Integer({ default: 69, minimum: 0, maximum: 65_535, description: '0: no TFTP.' }),
+  lease_seconds: Type.Integer({ default: 600, minimum: 60 }),
+  images: Type.Optional(Type.String({ description: 'The image folder; left out: images/ in the data folder.' })),
+  image_sources: Type.Array(Type.String(), { default: [], description: 'Base URLs that serve <sha256>/<name>.' }),
+  kernel_parameters: Type.String({ default: 'console=ttyS0,115200', description: 'For the ephemeral environment.' }),
+  boot_slots: Type.Integer({ default: 64, minimum: 1, description: 'How many machines may be starting at once.' }),
+});
+export type CellConfig = Static<typeof CellConfig>;

@@ -1,0 +1,216 @@
+/** Reading machines as the API shows them: a constant number of set-based statements for a page, whatever the number of machines in it. */
+import { sql } from 'kysely';
+import type { OperationKind } from '../../contract/operation.ts';
+import type { CellDb } from './cell-db.ts';
+import { allOf, type MachineCondition } from './machine-filter.ts';
+import type { PowerState } from './schema.ts';
+
+/** The parts of a machine that cost more than its row. */
+export interface MachineParts {
+  readonly interfaces: boolean;
+  readonly disks: boolean;
+  readonly scripts: boolean;
+}
+
+export const allParts: MachineParts = { interfaces: true, disks: true, scripts: true };
+
+export interface LinkRow {
+  readonly id: number;
+  readonly mode: 'auto' | 'dhcp' | 'static' | 'link_up';
+  readonly subnet_id: number | null;
+  readonly ip: string | null;
+}
+
+export interface InterfaceRow {
+  readonly id: number;
+  readonly system_id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly mac: string | null;
+  readonly vlan_id: number | null;
+  readonly enabled: boolean;
+  readonly link_connected: boolean;
+  readonly interface_speed: number;
+  readonly link_speed: number;
+  readonly vendor: string | null;
+  readonly product: string | null;
+  readonly firmware_version: string | null;
+  readonly tags: readonly string[];
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly mtu: number | null;
+  readonly links: readonly LinkRow[];
+}
+
+export interface BlockDeviceRow {
+  readonly id: number;
+  readonly system_id: string;
+  readonly name: string;
+  readonly model: string | null;
+  readonly serial: string | null;
+  readonly wwn: string | null;
+  readonly id_path: string | null;
+  readonly size: number;
+  readonly block_size: number;
+  readonly firmware_version: string | null;
+  readonly tags: readonly string[];
+}
+
+/** Times as PostgreSQL writes them into JSON. */
+export interface LiveOperationRow {
+  readonly id: number;
+  readonly kind: OperationKind;
+  readonly step: string;
+  readonly note: string;
+  readonly started: string;
+  readonly since: string;
+  readonly deadline: string;
+  readonly waits_for_hands: boolean;
+}
+
+/** The states of the scripts of the newest run of one type. */
+export interface ScriptRunRow {
+  readonly type: number;
+  readonly operation_id: number | null;
+  readonly statuses: readonly number[];
+}
+
+export interface MachineRow {
+  readonly system_id: string;
+  readonly hostname: string;
+  readonly domain_id: number;
+  readonly description: string;
+  readonly architecture: string;
+  readonly min_hwe_kernel: string;
+  readonly cpu_count: number;
+  readonly cpu_speed: number;
+  readonly memory: number;
+  readonly status: number;
+  readonly status_since: Date;
+  readonly status_action: string;
+  readonly status_message: string;
+  readonly error_description: string;
+  readonly locked: boolean;
+  readonly owner: string | null;
+  readonly zone_id: number;
+  readonly pool_id: number;
+  readonly power_type: string;
+  readonly power_state: PowerState;
+  readonly power_state_at: Date | null;
+  readonly power_evidence: string;
+  readonly hardware_uuid: string | null;
+  readonly firmware: '' | 'bios' | 'uefi';
+  readonly hardware_info: Readonly<Record<string, string>>;
+  readonly boot_interface_id: number | null;
+  readonly boot_disk_id: number | null;
+  readonly osystem: string;
+  readonly distro_series: string;
+  readonly ephemeral: boolean;
+  readonly owner_data: Readonly<Record<string, string>>;
+  readonly workload_annotations: Readonly<Record<string, string>>;
+  readonly swap_size: number | null;
+  readonly netboot: boolean;
+  readonly tag_ids: readonly number[];
+  readonly operation: LiveOperationRow | null;
+  readonly interfaces: readonly InterfaceRow[];
+  readonly disks: readonly BlockDeviceRow[];
+  readonly scripts: readonly ScriptRunRow[];
+}
+
+/** These machines in the order of the ids, each with everything that hangs on it: one statement. Ids that are gone are left out. */
+export async function readMachines(db: CellDb, ids: readonly string[], parts: MachineParts = allParts): Promise<MachineRow[]> {
+  const nothing = sql`'[]'::json`;
+  const { rows } = await sql<MachineRow>`
+    select m.system_id, m.hostname, m.domain_id, m.description, m.architecture, m.min_hwe_kernel, m.cpu_count, m.cpu_speed, m.memory,
+           m.status, m.status_since, m.status_action, m.status_message, m.error_description, m.locked, m.owner, m.zone_id, m.pool_id,
+           m.power_type, m.power_state, m.power_state_at, m.power_evidence, m.hardware_uuid, m.firmware, m.hardware_info,
+           m.boot_interface_id, m.boot_disk_id, m.osystem, m.distro_series, m.ephemeral, m.owner_data, m.workload_annotations, m.swap_size,
+           exists (select from ticket t where t.system_id = m.system_id and t.spent is null and t.voided is null) as netboot,
+           array(select tag_id from machine_tag g where g.system_id = m.system_id order by tag_id) as tag_ids,
+           (select to_json(o) from (
+              select id, kind, step, note, started, deadline, waits_for_hands,
+                     coalesce((select max(s.started) from operation_step s where s.operation_id = operation.id), started) as since
+              from operation where system_id = m.system_id and outcome = 'live') o) as operation,
+           ${parts.interfaces ? interfaceJson : nothing} as interfaces,
+           ${parts.disks ? diskJson : nothing} as disks,
+           ${parts.scripts ? scriptJson : nothing} as scripts
+    from unnest(${ids as string[]}::text[]) with ordinality as wanted (system_id, place)
+    join machine m using (system_id)
+    order by wanted.place`.execute(db);
+  return rows;
+}
+
+const interfaceJson = sql`(
+  select coalesce(json_agg(n order by n.id), '[]') from (
+    select i.*, (select coalesce(json_agg(l order by l.id), '[]') from (
+                   select id, mode, subnet_id, host(ip) as ip from interface_link where interface_id = i.id) l) as links
+    from interface i where i.system_id = m.system_id) n)`;
+
+const diskJson = sql`(
+  select coalesce(json_agg(b order by b.name, b.id), '[]') from (
+    select id, system_id, name, model, serial, wwn, id_path, size, block_size, firmware_version, tags
+    from block_device where system_id = m.system_id) b)`;
+
+const scriptJson = sql`(
+  select coalesce(json_agg(r), '[]') from (
+    select r.type, r.operation_id, array_agg(r.status order by r.id) as statuses
+    from script_result r
+    join (select type, max(operation_id) as operation_id from script_result where system_id = m.system_id group by type) newest
+      on newest.type = r.type and newest.operation_id = r.operation_id
+    where r.system_id = m.system_id group by r.type, r.operation_id) r)`;
+
+/** The orders of lists by their column; every one is made total by system_id. */
+const orders = { system_id: 'm.system_id', hostname: 'm.hostname', status: 'm.status', status_since: 'm.status_since' } as const;
+
+export interface MachineOrder {
+  readonly by: keyof typeof orders;
+  readonly falling: boolean;
+}
+
+export interface Page {
+  readonly limit: number | undefined;
+  /** Start behind this: the sort key's value as text, and the id. */
+  readonly after: { readonly value: string; readonly id: string } | undefined;
+}
+
+export interface FoundMachine {
+  readonly system_id: string;
+  /** The value of the sort key, as text that sorts nowhere but names the place: what `after` takes. */
+  readonly value: string;
+}
+
+/** The ids of all machines that meet the conditions, in order: one statement. With a limit, one more than it, to show that there is more. */
+export async function findMachines(db: CellDb, conditions: readonly MachineCondition[], order: MachineOrder, page: Page): Promise<FoundMachine[]> {
+  const column = sql.raw(orders[order.by]);
+  const way = sql.raw(order.falling ? 'desc' : 'asc');
+  const cast = sql.raw({ system_id: 'text', hostname: 'text', status: 'int', status_since: 'timestamptz' }[order.by]);
+  const behind = page.after
+    ? sql`(${column}, m.system_id) ${sql.raw(order.falling ? '<' : '>')} (${page.after.value}::${cast}, ${page.after.id}::text)`
+    : sql`true`;
+  const { rows } = await sql<FoundMachine>`
+    select m.system_id, ${order.by === 'status_since' ? sql`to_json(m.status_since) #>> '{}'` : sql`${column}::text`} as value
+    from machine m where ${allOf(conditions)} and ${behind}
+    order by ${column} ${way}, m.system_id ${way}
+    ${page.limit === undefined ? sql`` : sql`limit ${page.limit + 1}`}`.execute(db);
+  return rows;
+}
+
+export interface SummaryRow {
+  readonly status: number;
+  readonly power_state: PowerState;
+  readonly zone_id: number;
+  readonly pool_id: number;
+  readonly machines: number;
+  readonly locked: number;
+  readonly operations: number;
+}
+
+/** Counts of the machines that meet the conditions, by everything that is counted by. */
+export async function countMachines(db: CellDb, conditions: readonly MachineCondition[]): Promise<SummaryRow[]> {
+  const { rows } = await sql<SummaryRow>`
+    select m.status, m.power_state, m.zone_id, m.pool_id, count(*) as machines, count(*) filter (where m.locked) as locked,
+           count(o.id) as operations
+    from machine m left join operation o on o.system_id = m.system_id and o.outcome = 'live'
+    where ${allOf(conditions)}
+    group by m.status, m.power_state, m.zone_id, m.pool_id`.execute(db);
+  return rows;
+}

@@ -1,0 +1,52 @@
+/** Reading operations with their steps, newest first. */
+import { sql } from 'kysely';
+import type { OperationKind, OperationOutcome } from '../../contract/operation.ts';
+import type { CellDb } from './cell-db.ts';
+
+export interface OperationRow {
+  readonly id: number;
+  readonly system_id: string;
+  readonly hostname: string;
+  readonly kind: OperationKind;
+  readonly outcome: OperationOutcome;
+  readonly step: string;
+  readonly note: string;
+  readonly error: string;
+  readonly requested_by: string;
+  readonly waits_for_hands: boolean;
+  readonly abort_asked: boolean;
+  readonly attempt: number;
+  readonly plan_version: number;
+  readonly started: Date;
+  readonly deadline: Date;
+  readonly ended: Date | null;
+  /** Times as PostgreSQL writes them into JSON. */
+  readonly steps: readonly { readonly step: string; readonly started: string; readonly detail: string }[];
+}
+
+export interface OperationFilter {
+  readonly id?: number;
+  readonly machines?: readonly string[];
+  readonly kinds?: readonly OperationKind[];
+  readonly outcomes?: readonly OperationOutcome[];
+  /** Only those with a lower id. */
+  readonly below?: number;
+}
+
+const oneOf = (column: string, values: readonly string[] | undefined) =>
+  values === undefined ? sql`true` : sql`${sql.raw(column)} = any (${values as string[]}::text[])`;
+
+/** At most `limit` operations, newest first: one statement. */
+export async function readOperations(db: CellDb, filter: OperationFilter, limit: number): Promise<OperationRow[]> {
+  const { rows } = await sql<OperationRow>`
+    select o.id, o.system_id, m.hostname, o.kind, o.outcome, o.step, o.note, o.error, o.requested_by, o.waits_for_hands, o.abort_asked,
+           o.attempt, o.plan_version, o.started, o.deadline, o.ended,
+           (select coalesce(json_agg(s order by s.id), '[]') from (
+              select id, step, started, detail from operation_step where operation_id = o.id) s) as steps
+    from operation o join machine m using (system_id)
+    where ${filter.id === undefined ? sql`true` : sql`o.id = ${filter.id}`}
+      and ${oneOf('o.system_id', filter.machines)} and ${oneOf('o.kind', filter.kinds)} and ${oneOf('o.outcome', filter.outcomes)}
+      and ${filter.below === undefined ? sql`true` : sql`o.id < ${filter.below}`}
+    order by o.id desc limit ${limit}`.execute(db);
+  return rows;
+}

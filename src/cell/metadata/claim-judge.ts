@@ -1,0 +1,23 @@
+import type { DiskRow } from '../db/inventory-store.ts';
+import type { LiveTicket } from '../db/ticket-store.ts';
+import type { MachineFacts } from '../db/metadata-store.ts';
+import type { MachineCredential } from './machine-credential.ts';
+import type { ReportedDisk } from './disk-report.ts';
+
+/** Everything that a claim is judged by. */
+export interface ClaimCase {
+  readonly ticket: LiveTicket;
+  readonly bootId: string;
+  readonly machine: MachineFacts;
+  readonly disks: readonly DiskRow[];
+  readonly seen: readonly ReportedDisk[];
+  readonly serviceUrl: string;
+  readonly systemCredential: MachineCredential;
+}
+
+export type ClaimVerdict =
+  | { readonly granted: true; readonly script: string }
+  | { readonly granted: false; readonly reason: 'ticket' | 'boot' | 'missing_disk' | 'foreign_data'; readonly text: string; readonly disk: string };
+
+/** May this boot write these disks, and with which plan? Pure. */
+export type ClaimJudge = (given: ClaimCase) => ClaimVerdict;

@@ -1,0 +1,51 @@
+/**
+ * The cloud-config that starts a boot for environments with cloud-init in them. With the nonce of a live ticket it holds the boot
+ * credential, bound to address and boot id; without, nothing of value. User-data and keys are never served by nonce alone.
+ */
+import { fail } from '../../contract/errors.ts';
+import type { Handlers } from '../../http/handler.ts';
+import { checkIn, mintCredential, ticketByNonce } from '../db/ticket-store.ts';
+import { bootCredential, hashSecret } from './machine-credential.ts';
+import { checkVersion } from './meta-data.ts';
+import type { MetadataContext } from './metadata-context.ts';
+
+export function preseedHandlers(context: MetadataContext): Handlers<'MetadataById.get_preseed' | 'MetadataById.netboot_off' | 'EnlistPreseed.get_enlist_preseed'> {
+  const { database, secretKey, serviceUrl } = context;
+  return {
+    'MetadataById.get_preseed': async ({ path, params, caller }) => {
+      checkVersion(path.version);
+      const { nonce } = params;
+      if (nonce === undefined) return cloudConfig({ datasource_list: ['MAAS'] });
+      // Without a boot id of its own (cloud-init draws none) the nonce itself stands for the boot: one boot, as the first one binds it.
+      const bootId = params.boot_id ?? nonce;
+      const ticket = await ticketByNonce(database.db, nonce);
+      if (!ticket || ticket.system_id !== path.system_id) throw fail('forbidden');
+      const credential = bootCredential(secretKey, nonce, bootId);
+      const outcome = await database.transaction(async (tx) => {
+        const result = await checkIn(tx, nonce, bootId, caller.address);
+        if (result === 'first') {
+          await mintCredential(tx, { ...credential, secretHash: hashSecret(credential.tokenSecret), systemId: ticket.system_id, kind: 'boot', bootId, nonce, address: caller.address });
+        }
+        return result;
+      });
+      if (outcome !== 'first' && outcome !== 'again') throw fail('forbidden');
+      const keys = { consumer_key: credential.consumerKey, token_key: credential.tokenKey, token_secret: credential.tokenSecret };
+      return cloudConfig({
+        manage_etc_hosts: true,
+        datasource_list: ['MAAS'],
+        datasource: { MAAS: { metadata_url: `${serviceUrl}/MAAS/metadata/`, consumer_secret: '', ...keys } },
+        reporting: { maas: { type: 'webhook', endpoint: `${serviceUrl}/MAAS/metadata/status/${ticket.system_id}`, ...keys } },
+      });
+    },
+    // Answers 200 and changes nothing: what a machine boots follows from its ticket, never from an anonymous call.
+    'MetadataById.netboot_off': () => 'OK',
+    'EnlistPreseed.get_enlist_preseed': ({ path }) => {
+      checkVersion(path.version);
+      return cloudConfig({ datasource_list: ['MAAS'], datasource: { MAAS: { metadata_url: `${serviceUrl}/MAAS/metadata/enlist` } } });
+    },
+  };
+}
+
+function cloudConfig(config: object): string {
+  return `#cloud-config\n${JSON.stringify(config, null, 1)}\n`;
+}

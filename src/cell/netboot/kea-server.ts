@@ -1,0 +1,297 @@
+/**
+ * Kea in our care: the configuration derived from the network is written to its file, tested, set, and compared; the last good one is
+ * kept. DHCP goes on with it when the cell or its database is down. Effects only: what Kea is told is decided in kea-config.ts.
+ */
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NetworkPlan } from '../network/plan.ts';
+import { startDaemon, type Daemon } from './daemon.ts';
+import { listenable } from './interfaces.ts';
+import { renderKeaConfig, withoutSnippets, type KeaConfig, type KeaSettings } from './kea-config.ts';
+import { keaCommand, type KeaAnswer } from './kea-control.ts';
+import { explainKea } from './kea-trouble.ts';
+import { parseLeases, type Lease } from './lease.ts';
+
+export interface KeaServerOptions {
+  /** Private folder for configuration, leases, locks and log; made 0750. */
+  readonly folder: string;
+  /** Where the control socket goes, if the folder's path is too long for one (107 bytes). */
+  readonly socketFolder?: string;
+  readonly service: KeaSettings['service'];
+  readonly leaseTime: number;
+  readonly interfaces: () => Promise<readonly string[]>;
+  /** A sentence for a finding: a row that was left out, a configuration Kea refused, a death. */
+  readonly onTrouble: (trouble: string) => void;
+  readonly hooksFolder?: string;
+  readonly program?: string;
+  /** Changes are gathered for this long: 10,000 reservations cost Kea 2 s in which it does not answer (netboot.md §2). */
+  readonly debounceMs?: number;
+  /** How often the running configuration is compared with the derived one. */
+  readonly compareEveryMs?: number;
+}
+
+export interface KeaServer {
+  /** Takes the network as it is now; returns the hash to wait for. Applied after the debounce. */
+  push(plan: NetworkPlan): Promise<string>;
+  /** Resolves when the configuration with this hash, or a later one, is what Kea runs. @throws Error when it is refused or late. */
+  applied(hash: string, withinMs?: number): Promise<void>;
+  leases(): Promise<readonly Lease[]>;
+  /** What differs between derived and running, in sentences; empty when nothing does. */
+  differences(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+interface Pushed {
+  readonly number: number;
+  readonly config: KeaConfig;
+  /** The same without snippets: a wrong snippet must not keep new machines from their addresses. */
+  readonly plain: KeaConfig;
+}
+
+const longestSocketPath = 107;
+
+/** `/usr/lib/x86_64-linux-gnu/kea/hooks`, by the architecture Node runs on. */
+function debianHooks(): string {
+  return `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/kea/hooks`;
+}
+
+/** Kea answers within 1.5 s of its start here; 10,000 reservations and a slow disk may need more. */
+async function comeUp(daemon: Daemon, socket: string, logFile: string): Promise<void> {
+  const until = Date.now() + 15_000;
+  for (;;) {
+    const answer = await keaCommand(socket, 'status-get', undefined, 2000).catch(() => undefined);
+    if (answer?.result === 0) return;
+    if (daemon.pid === undefined || Date.now() > until) {
+      const log = await readFile(logFile, 'utf8').catch(() => '');
+      throw new Error(`Kea did not come up. ${explainKea(log.slice(-4000)) ?? `Its log is ${logFile}`}`);
+    }
+    await sleep(50);
+  }
+}
+
+/**
+ * Starts Kea with `plan`.
+ * @throws Error when the Debian package is missing, the socket path is too long, or Kea does not come up (with Kea's own words).
+ */
+export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Promise<KeaServer> {
+  const { folder } = options;
+  const socketFolder = options.socketFolder ?? folder;
+  const socket = join(socketFolder, 'kea4.sock');
+  const file = join(folder, 'kea-dhcp4.json');
+  const logFile = join(folder, 'kea-dhcp4.log');
+  if (Buffer.byteLength(socket) > longestSocketPath) {
+    throw new Error(`the path of Kea's control socket is longer than ${longestSocketPath} bytes: ${socket}; give it a shorter folder`);
+  }
+  for (const each of [folder, socketFolder]) await mkdir(each, { recursive: true, mode: 0o750 });
+  await chmod(socketFolder, 0o750); // Kea 3 refuses a wider one
+
+  let pushes = 0;
+  let latest = plan;
+  let wanted: Pushed = { number: 0, config: await render(plan), plain: await render(withoutSnippets(plan)) };
+  let running: Pushed | undefined;
+  let refused: { number: number; why: string } | undefined;
+  let pending: NodeJS.Timeout | undefined;
+  let work: Promise<void> = Promise.resolve();
+  const waiters: (() => void)[] = [];
+  let closing = false;
+  const hashes = new Map<string, number>([[wanted.config.hash, 0]]);
+  const told = new Set<string>();
+
+  async function render(network: NetworkPlan): Promise<KeaConfig> {
+    return renderKeaConfig(network, {
+      service: options.service,
+      controlSocket: socket,
+      leaseFile: join(folder, 'leases4.csv'),
+      logFile,
+      hooksFolder: options.hooksFolder ?? debianHooks(),
+      leaseTime: options.leaseTime,
+      interfaces: await options.interfaces(),
+    });
+  }
+  function tell(problems: readonly string[]): void {
+    for (const problem of problems) if (!told.has(problem)) options.onTrouble(problem);
+    told.clear();
+    for (const problem of problems) told.add(problem);
+  }
+  async function store(config: KeaConfig): Promise<void> {
+    await writeFile(`${file}.new`, config.text, { mode: 0o640 });
+    await rename(`${file}.new`, file);
+  }
+  function settle(): void {
+    for (const wake of waiters.splice(0)) wake();
+  }
+  /** Sets `next`, without its snippets if need be, and keeps what ran before when Kea refuses that too. */
+  async function apply(next: Pushed): Promise<void> {
+    const tested = await keaCommand(socket, 'config-test', next.config.value);
+    if (tested.result !== 0) {
+      if (next.config.hash === next.plain.hash) return refuse(next, tested);
+      options.onTrouble(`Kea refuses a DHCP snippet, so all snippets are left out: ${tested.text}`);
+      return apply({ ...next, config: next.plain });
+    }
+    await store(next.config);
+    const set = await keaCommand(socket, 'config-set', next.config.value);
+    if (set.result !== 0) {
+      if (running) {
+        await store(running.config);
+        await keaCommand(socket, 'config-set', running.config.value);
+      }
+      return refuse(next, set);
+    }
+    running = next;
+    tell(next.config.problems);
+    settle();
+  }
+  function refuse(next: Pushed, answer: KeaAnswer): void {
+    refused = { number: next.number, why: answer.text };
+    options.onTrouble(`Kea refuses the configuration, the last good one stays: ${answer.text}`);
+    settle();
+  }
+  function enqueue(job: () => Promise<void>): Promise<void> {
+    const next = work.then(async () => {
+      if (!closing) await job();
+    });
+    work = next.catch((error: Error) => options.onTrouble(`Kea could not be configured: ${error.message}`));
+    return work;
+  }
+  const applyWanted = (): Promise<void> =>
+    enqueue(async () => {
+      if (isDue()) await apply(wanted);
+    });
+  const isDue = (): boolean => wanted.number !== running?.number && wanted.number !== refused?.number;
+
+  await rm(socket, { force: true });
+  await store(wanted.config);
+  tell(wanted.config.problems);
+  const daemon: Daemon = await startDaemon({
+    program: options.program ?? '/usr/sbin/kea-dhcp4',
+    debianPackage: 'kea-dhcp4-server',
+    arguments: ['-c', file],
+    environment: {
+      KEA_PIDFILE_DIR: folder,
+      KEA_LOCKFILE_DIR: folder,
+      // Kea ≥ 2.6.3 keeps files within these.
+      KEA_CONTROL_SOCKET_DIR: socketFolder,
+      KEA_DHCP_DATA_DIR: folder,
+      KEA_LOG_FILE_DIR: folder,
+    },
+    logFile,
+    onTrouble: options.onTrouble,
+    explain: explainKea,
+  });
+  try {
+    await comeUp(daemon, socket, logFile);
+  } catch (error) {
+    await daemon.stop();
+    throw error;
+  }
+  running = wanted;
+
+  /**
+   * Kea opens no socket on an interface without carrier, keeps a dead one for an interface made anew, and looks at neither again by
+   * itself; its own retries (2.2) would listen on interfaces it was not told to. So it is told again when one becomes usable.
+   */
+  const ears = (): string => listenable(running?.config.interfaces ?? []).join(' ');
+  let heard = ears();
+  async function listen(): Promise<void> {
+    const now = ears();
+    const grown = now.split(' ').some((name) => name && !heard.split(' ').includes(name));
+    heard = now;
+    if (grown && running) await keaCommand(socket, 'config-set', running.config.value);
+  }
+  /** Follows what changes without a push: interfaces, a configuration that could not be applied, somebody else's hand. */
+  async function check(): Promise<void> {
+    if (daemon.pid === undefined) return; // it is being restarted, and that was told
+    await push(latest);
+    if (isDue()) await apply(wanted);
+    await listen();
+    if (running && (await differences()).length) await keaCommand(socket, 'config-set', running.config.value);
+    const status = await keaCommand(socket, 'status-get');
+    const sockets = (status.arguments as { sockets?: { status?: string; errors?: string[] } } | undefined)?.sockets;
+    const deaf = sockets?.status === 'failed' ? [`Kea does not listen yet: ${(sockets.errors ?? []).join('; ')}`] : [];
+    tell([...wanted.config.problems, ...deaf]);
+    // It became usable between Kea's start and our first look.
+    if (
+      running &&
+      ears()
+        .split(' ')
+        .some((name) => name && deaf.join().includes(`interface ${name} `))
+    ) {
+      await keaCommand(socket, 'config-set', running.config.value);
+    }
+  }
+  const timers = [
+    setInterval(() => void enqueue(check), options.compareEveryMs ?? 5000),
+    setInterval(() => {
+      if (ears() !== heard && daemon.pid !== undefined) void enqueue(listen);
+    }, 500),
+  ];
+
+  async function push(network: NetworkPlan): Promise<string> {
+    latest = network;
+    const config = await render(network);
+    if (config.hash !== wanted.config.hash) {
+      pushes += 1;
+      wanted = { number: pushes, config, plain: await render(withoutSnippets(network)) };
+      hashes.set(config.hash, pushes);
+      // Only the newest matter to anyone who still waits.
+      if (hashes.size > 1000) hashes.delete(hashes.keys().next().value!);
+      pending ??= setTimeout(() => {
+        pending = undefined;
+        void applyWanted();
+      }, options.debounceMs ?? 200);
+    }
+    return config.hash;
+  }
+
+  async function differences(): Promise<readonly string[]> {
+    const answer = await keaCommand(socket, 'config-get');
+    const context = (answer.arguments as { Dhcp4?: { 'user-context'?: { 'muster-config'?: string } } } | undefined)?.Dhcp4?.[
+      'user-context'
+    ];
+    const hash = context?.['muster-config'];
+    const expected = running?.config.hash;
+    return hash === expected ? [] : [`Kea runs the configuration ${hash ?? 'of somebody else'}, derived is ${expected ?? 'none'}`];
+  }
+
+  return {
+    push,
+    async applied(hash, withinMs = 30_000) {
+      const number = hashes.get(hash);
+      if (number === undefined) throw new Error(`no configuration with the hash ${hash} was pushed`);
+      const until = Date.now() + withinMs;
+      while ((running?.number ?? -1) < number) {
+        if (refused && refused.number >= number) throw new Error(`Kea refused the configuration: ${refused.why}`);
+        const left = until - Date.now();
+        if (left <= 0 || closing) throw new Error(`Kea has not taken the configuration within ${withinMs} ms`);
+        const woken = new Promise<void>((resolve) => waiters.push(resolve));
+        await Promise.race([woken, sleep(Math.min(left, 1000))]);
+      }
+    },
+    async leases() {
+      const found: Lease[] = [];
+      for (let from = 'start'; ;) {
+        const answer = await keaCommand(socket, 'lease4-get-page', { from, limit: 1000 });
+        if (answer.result === 3) return found;
+        if (answer.result !== 0) throw new Error(`Kea does not give its leases: ${answer.text}`);
+        const page = parseLeases(answer.arguments);
+        found.push(...page);
+        const last = page.at(-1);
+        if (!last || page.length < 1000) return found;
+        from = last.address;
+      }
+    },
+    async differences() {
+      const derived = wanted.number === running?.number ? [] : ['a newer configuration is waiting to be applied'];
+      return [...derived, ...(await differences())];
+    },
+    async close() {
+      closing = true;
+      clearTimeout(pending);
+      for (const timer of timers) clearInterval(timer);
+      settle();
+      await work;
+      await daemon.stop();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * The network as plain data: what DHCP and router advertisements are derived from. `network` holds pure facts about addresses; the
+ * store in db/ produces a plan in one read, netboot/ renders it. Addresses and MACs are texts as the database has them.
+ */
+
+export interface NetworkPlan {
+  readonly vlans: readonly VlanPlan[];
+}
+
+export interface VlanPlan {
+  readonly id: number;
+  readonly dhcpOn: boolean;
+  /** The cell's own interface on this VLAN; undefined when it is reached only through relays. */
+  readonly interface?: string;
+  readonly mtu?: number;
+  readonly subnets: readonly SubnetPlan[];
+}
+
+export interface SubnetPlan {
+  /** The row's id (`cell × 10¹¹ + n`); n becomes Kea's subnet id, so leases stay with their subnet. */
+  readonly id: number;
+  readonly cidr: string;
+  readonly gateway?: string;
+  readonly dnsServers: readonly string[];
+  readonly ntpServers: readonly string[];
+  readonly domain?: string;
+  /** Addresses of DHCP relays that forward for this subnet. */
+  readonly relays: readonly string[];
+  /** Dynamic ranges, both ends included. */
+  readonly ranges: readonly { readonly start: string; readonly end: string }[];
+  readonly reservations: readonly Reservation[];
+  readonly snippets: readonly Snippet[];
+}
+
+export interface Reservation {
+  readonly mac: string;
+  readonly address: string;
+  readonly hostname?: string;
+}
+
+/** A piece of Kea's JSON for one subnet, written by an operator: options and lifetimes only. */
+export interface Snippet {
+  readonly name: string;
+  readonly json: string;
+}

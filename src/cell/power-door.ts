@@ -1,0 +1,56 @@
+/** A machine's power settings in the clear, at the moment of a call; and asking a BMC right now. */
+import { invalid, fail } from '../contract/errors.ts';
+import { checkPowerParameters } from '../contract/power-parameters.ts';
+import { powerType, type PowerParameters, type PowerTypeName } from '../contract/power-types.ts';
+import type { CellDb } from './db/cell-db.ts';
+import { saveReading, sealedBmcOf } from './db/power-store.ts';
+import type { SecretKey } from './db/secret-key.ts';
+import type { PowerTarget } from './power/driver.ts';
+import { callBmc } from './power/execute.ts';
+
+export interface PowerSettings {
+  readonly type: PowerTypeName;
+  readonly parameters: PowerParameters;
+}
+
+export interface PowerDoors {
+  targetOf(systemId: string): Promise<{ type: PowerTypeName; target: PowerTarget } | undefined>;
+  /** Check settings by their table, then by asking the BMC at once. @throws Failure `invalid`, `power_refused`. */
+  check(type: string, parameters: Readonly<Record<string, unknown>>, skipQuery: boolean): Promise<PowerSettings & { readonly reading?: { state: 'on' | 'off' | 'unknown'; evidence: string } }>;
+  /** Ask the BMC now and keep the answer. @throws Failure `power_failed` never: what cannot be asked is state `error` with its evidence. */
+  query(systemId: string): Promise<{ state: 'on' | 'off' | 'unknown' | 'error'; evidence: string }>;
+}
+
+export function powerDoors(db: CellDb, secretKey: SecretKey, signal: AbortSignal): PowerDoors {
+  async function targetOf(systemId: string): Promise<{ type: PowerTypeName; target: PowerTarget } | undefined> {
+    const row = await sealedBmcOf(db, systemId);
+    const type = row && powerType(row.driver);
+    if (!row || !type) return undefined;
+    const shared = JSON.parse(secretKey.open(row.sealed).toString('utf8')) as PowerParameters;
+    const parameters = { ...shared, ...row.power_node };
+    return { type: type.name as PowerTypeName, target: { parameters, ...(row.firmware === '' ? {} : { firmware: row.firmware }) } };
+  }
+  return {
+    targetOf,
+    async check(name, given, skipQuery) {
+      const checked = checkPowerParameters(name, given);
+      if (!checked.ok) throw invalid(checked.errors);
+      const type = name as PowerTypeName;
+      if (skipQuery || !powerType(name)?.queryable) return { type, parameters: checked.parameters };
+      const outcome = await callBmc({ type, target: { parameters: checked.parameters } }, { kind: 'state' }, { clock: Date.now, signal, timeoutMs: 10_000 });
+      const address = String(checked.parameters['power_address'] ?? '');
+      if (outcome.kind !== 'reading' || outcome.reading.state === 'error') {
+        throw fail('power_refused', { address, reason: outcome.kind === 'reading' ? outcome.reading.evidence : 'no answer' });
+      }
+      return { type, parameters: checked.parameters, reading: { state: outcome.reading.state, evidence: outcome.reading.evidence } };
+    },
+    async query(systemId) {
+      const bmc = await targetOf(systemId);
+      if (!bmc || !powerType(bmc.type)?.queryable) return { state: 'unknown', evidence: 'this machine cannot be asked' };
+      const outcome = await callBmc(bmc, { kind: 'state' }, { clock: Date.now, signal });
+      const reading = outcome.kind === 'reading' ? outcome.reading : { state: 'error' as const, evidence: 'no answer' };
+      await saveReading(db, systemId, reading.state, reading.evidence);
+      return { state: reading.state, evidence: reading.evidence };
+    },
+  };
+}
