@@ -1,6 +1,7 @@
 /** The cell's database: its own PostgreSQL or a given one, migrated, of the right cell, sealed with the right key, in the right epoch. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { readMembership } from '../global/membership.ts';
 import { globalMigrations } from '../global/migrations.ts';
 import { checkServerVersion, openDatabase, type ConnectionOptions, type Database } from '../postgres/database.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../postgres/embedded-postgres.ts';
@@ -43,7 +44,7 @@ export async function openCellDatabase(config: CellConfig, key: SecretKey, log: 
   await checkServerVersion(database);
   const applied = await migrate(database.connection, migrationsOfCell);
   if (applied.length > 0) log.info({ migrations: applied }, 'the database was migrated');
-  const number = config.number ?? (await numberOfDatabase(database.db)) ?? 1 + Math.floor(Math.random() * 13_823);
+  const number = config.number ?? (await readMembership(config.folder))?.number ?? (await numberOfDatabase(database.db)) ?? 1 + Math.floor(Math.random() * 13_823);
   await claimDatabase(database.db, { number, name: config.name, keyFingerprint: key.fingerprint });
   const epoch = stack.use(
     await openEpoch(database, {

@@ -12,6 +12,7 @@ import type { Authenticate } from '../http/handler.ts';
 import { createServer, type Server } from '../http/server.ts';
 import type { Listen } from '../http/listener.ts';
 import { openFeedWakeups } from '../postgres/feed-wakeups.ts';
+import { openCellGlobal } from './cell-global.ts';
 import { bootDoors } from './boot-door.ts';
 import { openCellDatabase, type CellDatabase } from './cell-database.ts';
 import type { CellConfig } from './config.ts';
@@ -36,8 +37,6 @@ export interface CellOptions {
   readonly config: CellConfig;
   readonly version: string;
   readonly log: Logger;
-  /** Opens global config for this cell over its database: standalone, or joined to a hub. */
-  readonly openGlobal: (base: CellDatabase, folder: string) => Promise<CellGlobal>;
   /** Tests kill the process at named points; in production it does nothing. */
   readonly killPoint?: (name: string) => void;
   readonly checkReplies?: boolean;
@@ -65,7 +64,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   const base = stack.use(await openCellDatabase(config, secretKey, log));
   const { database } = base;
   const { db } = database;
-  const global = stack.use(await options.openGlobal(base, config.folder));
+  const global = stack.use(await openCellGlobal(config, base, options.version, { usage: { inUse: async () => undefined }, spaces: { networksOf: async () => ({ vlans: [], subnets: [] }) } }, log));
   const ending = new AbortController();
   const serviceUrl = `http://${config.service_address}:${config.port}`;
   const trouble = (service: string, reason: string) => {

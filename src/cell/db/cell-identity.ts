@@ -52,8 +52,8 @@ export async function ensureRackSubnet(tx: CellDb, address: string, dhcp: boolea
   const vlan = await sql<{ id: number }>`
     insert into vlan (fabric_id, vid, name, dhcp_on) values (${fabric.rows[0]?.id}, 0, 'untagged', ${dhcp}) returning id`.execute(tx);
   const subnet = await sql<{ id: number }>`
-    insert into subnet (vlan_id, cidr, name, gateway_ip)
-    values (${vlan.rows[0]?.id}, network(${address}::inet), network(${address}::inet)::text, host(${address}::inet)::inet) returning id`.execute(tx);
+    insert into subnet (vlan_id, cidr, name)
+    values (${vlan.rows[0]?.id}, network(${address}::inet), network(${address}::inet)::text) returning id`.execute(tx);
   // The cell's own address is nobody else's.
   await sql`
     insert into ip_range (subnet_id, type, start_ip, end_ip, comment)

@@ -16,17 +16,21 @@ export interface NewVerb {
 }
 
 /**
- * Commit the intent. A live verb of the machine is closed first: the newest intent counts, and what the older one sent is observed by it.
+ * Commit the intent. A live verb of the machine is closed first: the newest intent counts. What the older one sent is inherited (with no
+ * send of its own counted), so that its late effect is waited out instead of being taken for an answer.
  * @returns the verb's id
  */
 export async function intendVerb(tx: CellDb, wanted: NewVerb): Promise<number> {
-  await sql`update power_verb set state = 'closed', ended = now(), error = 'replaced by a newer order'
-            where system_id = ${wanted.systemId} and state in ('live', 'hands')`.execute(tx);
   const { rows } = await sql<{ id: number }>`
-    insert into power_verb (bmc_id, system_id, operation_id, nonce, verb, next_boot, requested_by, soft)
-    select bmc_id, system_id, ${wanted.operationId ?? null}, ${wanted.nonce ?? null}, ${wanted.verb}, ${wanted.nextBoot ?? null},
-           ${wanted.requestedBy}, ${wanted.soft ?? false}
-    from machine where system_id = ${wanted.systemId} returning id`.execute(tx);
+    with replaced as (
+      update power_verb set state = 'closed', ended = now(), error = 'replaced by a newer order'
+      where system_id = ${wanted.systemId} and state in ('live', 'hands')
+      returning first_sent, sent, sent_call, sent_outcome, sent_failure)
+    insert into power_verb (bmc_id, system_id, operation_id, nonce, verb, next_boot, requested_by, soft,
+                            first_sent, sent, sent_call, sent_outcome, sent_failure)
+    select m.bmc_id, m.system_id, ${wanted.operationId ?? null}, ${wanted.nonce ?? null}, ${wanted.verb}, ${wanted.nextBoot ?? null},
+           ${wanted.requestedBy}, ${wanted.soft ?? false}, r.first_sent, r.sent, r.sent_call, r.sent_outcome, r.sent_failure
+    from machine m left join replaced r on true where m.system_id = ${wanted.systemId} returning id`.execute(tx);
   const id = rows[0]?.id;
   if (id === undefined) throw new LostRace(`machine ${wanted.systemId} is gone`);
   await record(tx, { kind: `power_${wanted.verb}_starting` as const, systemId: wanted.systemId, username: wanted.requestedBy, description: `power ${wanted.verb}`, data: { verb: id } });
@@ -119,7 +123,7 @@ async function mustHold(result: { numAffectedRows?: bigint }): Promise<void> {
 export async function aboutToSend(db: CellDb, verb: Held, call: 'on' | 'off' | 'cycle'): Promise<void> {
   await mustHold(
     await sql`
-      update power_verb set sent = clock_timestamp(), first_sent = coalesce(first_sent, clock_timestamp()), sends = sends + 1,
+      update power_verb set sent = clock_timestamp(), first_sent = case when sends = 0 then clock_timestamp() else first_sent end, sends = sends + 1,
              sent_call = ${call}, sent_outcome = 'open', sent_failure = null, next_boot_ordered = false
       where id = ${verb.id} and fence = ${verb.fence} and state = 'live'`.execute(db),
   );

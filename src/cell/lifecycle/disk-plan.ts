@@ -121,7 +121,8 @@ function grubConfig(root: string, model: DeploymentModel): string {
 function cloudConfig(model: DeploymentModel): string {
   const { metadataUrl, statusUrl, consumerKey, tokenKey, tokenSecret } = model.seed;
   const keys = { consumer_key: consumerKey, token_key: tokenKey, token_secret: tokenSecret };
-  // JSON is YAML: no renderer of our own, nothing to escape by hand.
+  // JSON is YAML: no renderer of our own, nothing to escape by hand. But a line a key: ds-identify (a shell script of cloud-init's that
+  // decides whether cloud-init runs at all) reads `datasource_list: [..]` only so, and switches cloud-init off when it finds no source.
   const config = {
     datasource_list: ['MAAS'],
     datasource: { MAAS: { metadata_url: metadataUrl, consumer_secret: '', ...keys } },
@@ -130,7 +131,8 @@ function cloudConfig(model: DeploymentModel): string {
     preserve_hostname: false,
     apt: { preserve_sources_list: true },
   };
-  return `#cloud-config\n${JSON.stringify(config, null, 1)}\n`;
+  const lines = Object.entries(config).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`);
+  return `#cloud-config\n${lines.join('')}`;
 }
 
 /** A UUID that is the same each time this operation is planned, so that an interrupted write may go on. */

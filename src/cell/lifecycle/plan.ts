@@ -162,7 +162,7 @@ function startBoot(facts: OperationFacts): Step {
 }
 
 function afterSpent(facts: OperationFacts, ticket: TicketFacts, spent: number): Step {
-  if (ticket.outcome === 'failed') return finish('failed', ticket.detail || 'the agent reported failure');
+  if (ticket.outcome !== 'done') return finish('failed', ticket.detail || 'the agent reported failure');
   if (facts.kind === 'deploy') {
     if (facts.systemSeen || !facts.imageReports) return finish('done', '');
     return wait('system', facts, facts.deadline);

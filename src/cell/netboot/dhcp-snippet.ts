@@ -1,5 +1,5 @@
 /** An operator's piece of Kea configuration. Options and times only: whatever could load code, open a file or a socket is refused. */
-import type { Snippet } from '../network/plan.ts';
+import type { Snippet } from './network-plan.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import type { Server } from 'node:http';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import Fastify, { type FastifyInstance } from 'fastify';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BootFacts } from '../../contract/boot.ts';
 import { bootAsker } from './boot-asker.ts';
-import { registerBootRoutes } from './boot-routes.ts';
+import { listenForBoots } from './boot-listener.scenario.ts';
 import { byteRange } from './byte-range.ts';
 import { createBootHandler, decideBoot, type BootFound, type BootLogEntry } from './http-boot.ts';
 import { startScript } from './ipxe.ts';
@@ -30,7 +30,7 @@ const whole: BootFound = {
 };
 const serviceUrl = 'http://10.77.0.1:5240';
 
-let app: FastifyInstance;
+let server: Server;
 let base = '';
 let log: BootLogEntry[] = [];
 let find: () => Promise<BootFound>;
@@ -38,9 +38,7 @@ let find: () => Promise<BootFound>;
 beforeEach(async () => {
   log = [];
   find = async () => whole;
-  app = Fastify();
-  registerBootRoutes(
-    app,
+  ({ server, base } = await listenForBoots(
     createBootHandler({
       serviceUrl,
       factsWithinMs: 60,
@@ -54,10 +52,14 @@ beforeEach(async () => {
         log: (entry) => log.push(entry),
       },
     }),
-  );
-  base = await app.listen({ host: '127.0.0.1', port: 0 });
+    '127.0.0.1',
+    0,
+  ));
 });
-afterEach(() => app.close());
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
 
 const query = '?mac=52-54-00-00-00-01&platform=efi&uuid=x&serial=&arch=x86_64&try=1';
 
@@ -155,7 +157,7 @@ test('loaders, the start script, and nothing else', async () => {
   ]) {
     expect((await fetch(base + path)).status).toBe(404);
   }
-  expect((await fetch(`${base}/boot/start.ipxe`, { method: 'POST' })).status).toBe(404);
+  expect((await fetch(`${base}/boot/start.ipxe`, { method: 'POST' })).status).toBe(405);
 });
 
 test('any Range header is whole, inside the file, or unsatisfiable', () => {

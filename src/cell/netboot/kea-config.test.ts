@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatIpv4, isHostOf, parseIpv4, parseSubnet } from '../network/ipv4.ts';
-import type { NetworkPlan, Reservation, SubnetPlan } from '../network/plan.ts';
+import { formatIpv4, isHostOf, parseIpv4, parseSubnet } from '../../contract/ipv4.ts';
+import type { NetworkPlan, Reservation, SubnetPlan } from './network-plan.ts';
 import type { JsonObject } from './dhcp-snippet.ts';
 import { renderKeaConfig, type KeaSettings } from './kea-config.ts';
 

@@ -4,7 +4,7 @@
  * never takes DHCP from the others.
  */
 import { createHash } from 'node:crypto';
-import type { NetworkPlan, SubnetPlan, VlanPlan } from '../network/plan.ts';
+import type { NetworkPlan, SubnetPlan, VlanPlan } from './network-plan.ts';
 import { clientClasses, type BootService } from './kea-classes.ts';
 import type { Json, JsonObject } from './dhcp-snippet.ts';
 import { keaSubnet } from './kea-subnet.ts';

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { NetworkPlan, Reservation, Snippet } from '../network/plan.ts';
+import type { NetworkPlan, Reservation, Snippet } from './network-plan.ts';
 import { findDaemons } from './daemon.ts';
 import { interfaces } from './interfaces.ts';
 import { keaCommand } from './kea-control.ts';
@@ -104,8 +104,10 @@ seen['differences'] = await kea.differences();
 const socket = join(folder, 'kea4.sock');
 const foreign = JSON.parse(await readFile(join(folder, 'kea-dhcp4.json'), 'utf8')) as { Dhcp4: Record<string, never> };
 await keaCommand(socket, 'config-set', { Dhcp4: { ...foreign.Dhcp4, 'shared-networks': [], 'user-context': {} } });
-seen['differences after somebody else'] = (await kea.differences()).length;
-for (let i = 0; i < 50 && (await kea.differences()).length; i += 1) await sleep(100);
+const putRight = (): readonly string[] => troubles.filter((trouble) => trouble.includes('it is put right'));
+for (let i = 0; i < 50 && !putRight().length; i += 1) await sleep(100);
+await sleep(300);
+seen['somebody else'] = putRight();
 seen['put right'] = await kea.differences();
 
 const [pid] = await keas();
@@ -127,6 +129,13 @@ seen['radvd left'] = (
 
 await kea.close();
 seen['left'] = (await keas()).length;
+const deep = join(folder, 'a-folder-with-a-long-name'.repeat(5));
+const wrong = { name: 'wrong', json: '{"option-data":[{"name":"no-such-option","data":"x"}]}' };
+const late = troubles.length;
+const far = await startKea(plan([], [wrong]), { ...options, folder: deep });
+seen['with a long path'] = await far.differences();
+seen['started with a wrong snippet'] = troubles.slice(late);
+await far.close();
 const missing = await startKea(plan(), { ...options, program: '/usr/sbin/kea-dhcp4-not-there' }).catch((error: Error) => error.message);
 seen['missing package'] = missing;
 process.stdout.write(JSON.stringify(seen));

@@ -2,22 +2,21 @@
  * Kea in our care: the configuration derived from the network is written to its file, tested, set, and compared; the last good one is
  * kept. DHCP goes on with it when the cell or its database is down. Effects only: what Kea is told is decided in kea-config.ts.
  */
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NetworkPlan } from '../network/plan.ts';
+import type { NetworkPlan } from './network-plan.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
 import { listenable } from './interfaces.ts';
 import { renderKeaConfig, withoutSnippets, type KeaConfig, type KeaSettings } from './kea-config.ts';
 import { keaCommand, type KeaAnswer } from './kea-control.ts';
 import { explainKea } from './kea-trouble.ts';
 import { parseLeases, type Lease } from './lease.ts';
+import { socketFolder } from './socket-folder.ts';
 
 export interface KeaServerOptions {
   /** Private folder for configuration, leases, locks and log; made 0750. */
   readonly folder: string;
-  /** Where the control socket goes, if the folder's path is too long for one (107 bytes). */
-  readonly socketFolder?: string;
   readonly service: KeaSettings['service'];
   readonly leaseTime: number;
   readonly interfaces: () => Promise<readonly string[]>;
@@ -49,8 +48,6 @@ interface Pushed {
   readonly plain: KeaConfig;
 }
 
-const longestSocketPath = 107;
-
 /** `/usr/lib/x86_64-linux-gnu/kea/hooks`, by the architecture Node runs on. */
 function debianHooks(): string {
   return `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/kea/hooks`;
@@ -72,19 +69,15 @@ async function comeUp(daemon: Daemon, socket: string, logFile: string): Promise<
 
 /**
  * Starts Kea with `plan`.
- * @throws Error when the Debian package is missing, the socket path is too long, or Kea does not come up (with Kea's own words).
+ * @throws Error when the Debian package is missing, or Kea does not come up (with Kea's own words).
  */
 export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Promise<KeaServer> {
   const { folder } = options;
-  const socketFolder = options.socketFolder ?? folder;
-  const socket = join(socketFolder, 'kea4.sock');
   const file = join(folder, 'kea-dhcp4.json');
   const logFile = join(folder, 'kea-dhcp4.log');
-  if (Buffer.byteLength(socket) > longestSocketPath) {
-    throw new Error(`the path of Kea's control socket is longer than ${longestSocketPath} bytes: ${socket}; give it a shorter folder`);
-  }
-  for (const each of [folder, socketFolder]) await mkdir(each, { recursive: true, mode: 0o750 });
-  await chmod(socketFolder, 0o750); // Kea 3 refuses a wider one
+  await mkdir(folder, { recursive: true, mode: 0o750 });
+  const sockets = await socketFolder(folder, 'kea4.sock');
+  const socket = join(sockets, 'kea4.sock');
 
   let pushes = 0;
   let latest = plan;
@@ -161,7 +154,8 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
   const isDue = (): boolean => wanted.number !== running?.number && wanted.number !== refused?.number;
 
   await rm(socket, { force: true });
-  await store(wanted.config);
+  // Without snippets, so that a wrong one cannot keep Kea from starting; they follow when it is up.
+  await store(wanted.plain);
   tell(wanted.config.problems);
   const daemon: Daemon = await startDaemon({
     program: options.program ?? '/usr/sbin/kea-dhcp4',
@@ -171,7 +165,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
       KEA_PIDFILE_DIR: folder,
       KEA_LOCKFILE_DIR: folder,
       // Kea ≥ 2.6.3 keeps files within these.
-      KEA_CONTROL_SOCKET_DIR: socketFolder,
+      KEA_CONTROL_SOCKET_DIR: sockets,
       KEA_DHCP_DATA_DIR: folder,
       KEA_LOG_FILE_DIR: folder,
     },
@@ -181,11 +175,12 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
   });
   try {
     await comeUp(daemon, socket, logFile);
+    running = { ...wanted, config: wanted.plain };
+    if (wanted.config.hash !== wanted.plain.hash) await apply(wanted);
   } catch (error) {
     await daemon.stop();
     throw error;
   }
-  running = wanted;
 
   /**
    * Kea opens no socket on an interface without carrier, keeps a dead one for an interface made anew, and looks at neither again by
@@ -205,7 +200,11 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
     await push(latest);
     if (isDue()) await apply(wanted);
     await listen();
-    if (running && (await differences()).length) await keaCommand(socket, 'config-set', running.config.value);
+    const different = await differences();
+    if (running && different.length) {
+      options.onTrouble(`${different.join('; ')}: it is put right`);
+      await keaCommand(socket, 'config-set', running.config.value);
+    }
     const status = await keaCommand(socket, 'status-get');
     const sockets = (status.arguments as { sockets?: { status?: string; errors?: string[] } } | undefined)?.sockets;
     const deaf = sockets?.status === 'failed' ? [`Kea does not listen yet: ${(sockets.errors ?? []).join('; ')}`] : [];
@@ -292,6 +291,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
       settle();
       await work;
       await daemon.stop();
+      if (sockets !== folder) await rm(sockets, { recursive: true, force: true });
     },
   };
 }

@@ -1,6 +1,6 @@
 /** One subnet in Kea's words: pools, options, reservations by MAC. What does not fit is left out and named. */
-import { formatIpv4, isHostOf, parseIpv4, parseSubnet, type Ipv4Subnet } from '../network/ipv4.ts';
-import type { SubnetPlan, VlanPlan } from '../network/plan.ts';
+import { formatIpv4, isHostOf, parseIpv4, parseSubnet, type Ipv4Subnet } from '../../contract/ipv4.ts';
+import type { SubnetPlan, VlanPlan } from './network-plan.ts';
 import { macAddress } from './boot-asker.ts';
 import { parseSnippet, type Json, type JsonObject } from './dhcp-snippet.ts';
 

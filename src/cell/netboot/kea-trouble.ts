@@ -3,7 +3,7 @@
 const causes: readonly (readonly [RegExp, string])[] = [
   [
     /(?:Permission denied|EACCES)/i,
-    'Kea may not open its files. Debian ships an AppArmor profile that allows only /etc/kea, /run/kea and /var/lib/kea: take kea-dhcp4 out of it with `ln -s /etc/apparmor.d/usr.sbin.kea-dhcp4 /etc/apparmor.d/disable/` and `apparmor_parser -R /etc/apparmor.d/usr.sbin.kea-dhcp4`',
+    'Kea may not open its files. If AppArmor runs here: Debian’s profile usr.sbin.kea-dhcp4 allows only /etc/kea, /run/kea and /var/lib/kea; disable that profile',
   ],
   [
     /Operation not permitted|failed to open raw socket/i,

@@ -30,9 +30,7 @@ test('the same packages give the same bytes, so every process of a cell serves t
 });
 
 test('a missing loader names its Debian package', async () => {
-  await expect(readLoaders(root)).rejects.toThrow(
-    /\/usr\/lib\/ipxe\/.* is not there: it comes with the Debian package ipxe \(apt-get install ipxe\)|GRUB/,
-  );
+  await expect(readLoaders(root)).rejects.toThrow(/\/usr\/lib\/ipxe\/.* is not there: it comes with the Debian package ipxe|GRUB/);
   await mkdir(join(root, 'usr/lib/grub/i386-pc'), { recursive: true });
   await symlink('/usr/lib/ipxe', join(root, 'usr/lib/ipxe'));
   await writeFile(join(root, 'usr/lib/grub/i386-pc/lnxboot.img'), '');

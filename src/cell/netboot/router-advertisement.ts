@@ -5,7 +5,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { NetworkPlan } from '../network/plan.ts';
+import type { NetworkPlan } from './network-plan.ts';
 import { startDaemon, type Daemon, type DaemonOptions } from './daemon.ts';
 
 /** IFNAMSIZ is 16 with its zero; radvd's grammar knows no quoting. */

@@ -3,8 +3,7 @@
  * it names machines only to give them the same address each time.
  */
 import type { NetworkRow } from '../db/network-plan.ts';
-import type { NetworkPlan } from './plan.ts';
-import { parseIpv4, parseSubnet } from './ipv4.ts';
+import { parseIpv4, parseSubnet } from '../../contract/ipv4.ts';
 
 export interface RackInterface {
   readonly name: string;
@@ -12,13 +11,8 @@ export interface RackInterface {
   readonly address: string;
 }
 
-/** The plan for these rows: a VLAN is on the rack interface whose own address lies in one of its subnets; others are reached by relays. */
-export function planNetwork(
-  rows: readonly NetworkRow[],
-  rack: readonly RackInterface[],
-  dnsServers: readonly string[],
-  domain: string,
-): NetworkPlan {
+/** The plan for these rows, as netboot's door wants it: a VLAN is on the rack interface whose own address lies in one of its subnets; others are reached by relays. */
+export function planNetwork(rows: readonly NetworkRow[], rack: readonly RackInterface[], dnsServers: readonly string[], domain: string) {
   return {
     vlans: rows.map((row) => {
       const at = rack.find((one) => row.subnets.some((subnet) => contains(subnet.cidr, one.address.split('/')[0] ?? '')));

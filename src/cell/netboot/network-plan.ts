@@ -1,6 +1,6 @@
 /**
- * The network as plain data: what DHCP and router advertisements are derived from. `network` holds pure facts about addresses; the
- * store in db/ produces a plan in one read, netboot/ renders it. Addresses and MACs are texts as the database has them.
+ * The network as plain data: the door through which the cell tells netboot what DHCP and router advertisements are derived from. A
+ * store produces it in one read. Addresses and MACs are texts as the database has them; what is wrong in them is netboot's to name.
  */
 
 export interface NetworkPlan {

@@ -1,0 +1,25 @@
+/**
+ * The end-to-end runs that are part of `npm test`, with what each was measured to take. Together with the rest they stay under 25 minutes
+ * on two cores with cold caches (held by test/npm-test-runs.test.ts). A run that cannot run is never passed over in silence.
+ */
+import type { PackageSet } from '../setup/debian-packages.mjs';
+
+export interface NpmTestRun {
+  /** Also the file: `e2e/<name>.e2e.ts`. */
+  readonly name: string;
+  /** Arguments after the file. */
+  readonly args: readonly string[];
+  /** Measured wall time on two cores, cold caches; the time-out is three times that, at least two minutes. */
+  readonly seconds: number;
+  /** Sets of Debian packages that it uses. */
+  readonly sets: readonly PackageSet[];
+  /** Whether it needs root on Linux (network namespaces, raw sockets). */
+  readonly root: boolean;
+  /** Whether it may run beside another run of this kind; otherwise it has the machine to itself. */
+  readonly aside: boolean;
+}
+
+export const npmTestRuns: readonly NpmTestRun[] = [
+  // 35 s alone; apt-get update, three downloads and four installations.
+  { name: 'quiet-install', args: [], seconds: 40, sets: ['cell'], root: true, aside: true },
+];

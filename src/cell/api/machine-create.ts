@@ -1,0 +1,138 @@
+/** Adding machines by hand, and accepting those that enlisted themselves. */
+import { fail, invalid } from '../../contract/errors.ts';
+import { machineArchitecture } from '../../contract/architecture.ts';
+import { lifecycle } from '../../contract/lifecycle.ts';
+import type { Handlers } from '../../http/handler.ts';
+import { UniqueViolation } from '../../postgres/database-errors.ts';
+import type { GlobalReader } from '../../global/document.ts';
+import { missingText, namedIds } from '../../global/named-ids.ts';
+import type { CellDb } from '../db/cell-db.ts';
+import { changeMachine, findDomain, likelyVlan, readGuards } from '../db/machine-guard.ts';
+import { drawSystemId, findByMac, insertMachine } from '../db/machine-identity.ts';
+import { findMachines } from '../db/machine-read.ts';
+import { setStatus } from '../db/machine-status.ts';
+import { defaultDomain } from '../db/metadata-store.ts';
+import { changing } from './act.ts';
+import type { ApiContext } from './api-context.ts';
+import { commissionPlan, startCommissioning, type CommissionPlan } from './commission.ts';
+import { statusName } from './judge-action.ts';
+import { machineBodies, machineBodyOf } from './machine-page.ts';
+import { checkPower, storePower } from './power-settings.ts';
+
+/** Drivers whose BMC can be told apart without a MAC address. */
+const macless = ['ipmi', 'redfish'];
+/** A made-up name may be taken; the second one carries the system_id. */
+const nameAttempts = 2;
+
+/** @throws Failure `invalid` under `parameter`. */
+export function placeOf(global: Pick<GlobalReader, 'named'>, kind: 'zone' | 'pool', name: string | undefined): number | undefined {
+  if (name === undefined) return undefined;
+  const { ids, missing } = namedIds(global, kind, [name]);
+  const text = missingText(kind, missing);
+  if (text !== undefined) throw invalid({ [kind]: [text] });
+  return ids[0];
+}
+
+/** @throws Failure `invalid`. */
+export async function domainOf(db: CellDb, nameOrId: string): Promise<number> {
+  const id = await findDomain(db, nameOrId);
+  if (id === undefined) throw invalid({ domain: [`Unable to find domain ${nameOrId.slice(0, 100)}.`] });
+  return id;
+}
+
+/** @throws Failure `invalid`. */
+export function architectureOf(text: string): string {
+  const architecture = machineArchitecture(text);
+  if (architecture === undefined) throw invalid({ architecture: [`'${text.slice(0, 40)}' is not a valid architecture.`] });
+  return architecture;
+}
+
+/** What a name or MAC address that is taken is answered with; anything else is thrown on. */
+async function explainTaken(db: CellDb, error: unknown, macs: readonly string[]): Promise<never> {
+  if (!(error instanceof UniqueViolation)) throw error;
+  if (error.constraint === 'machine_name') throw invalid({ hostname: ['Node with this Hostname already exists.'] });
+  for (const mac of macs) {
+    const owner = await findByMac(db, mac);
+    if (owner !== undefined) throw invalid({ mac_addresses: [`MAC address ${mac} is already in use by machine ${owner}.`] });
+  }
+  throw error;
+}
+
+export function machineCreateHandlers(context: ApiContext): Handlers<'Machines.create' | 'Machines.accept' | 'Machines.accept_all'> {
+  const { database, global, scripts } = context;
+
+  async function accept(ids: readonly string[], by: string): Promise<string[]> {
+    const plan = commissionPlan(context, {});
+    const guards = await readGuards(database.db, ids);
+    const missing = ids.filter((id) => !guards.some((guard) => guard.system_id === id));
+    if (missing.length > 0) throw fail('bad_request', { reason: `Unknown machine(s): ${missing.join(', ')}.` });
+    const wrong = guards.find((guard) => guard.status !== lifecycle.new.number);
+    if (wrong) throw fail('wrong_state', { text: `Cannot accept node enlistment: node ${wrong.system_id} is in state ${statusName(wrong.status)}.` });
+    for (const guard of guards) await changing(context, guard.system_id, (tx) => startCommissioning(tx, guard, by, plan));
+    return guards.map((guard) => guard.system_id);
+  }
+
+  return {
+    'Machines.create': async ({ params, caller }) => {
+      const macs = [...new Set((params.mac_addresses ?? []).map((mac) => mac.replaceAll('-', ':').toLowerCase()))];
+      if (macs.length === 0 && !macless.includes(params.power_type ?? '') && params.deployed !== true) {
+        throw invalid({ mac_addresses: ['This field is required.'] });
+      }
+      if (params.cell !== undefined && params.cell !== context.cellName) throw invalid({ cell: [`This is cell ${context.cellName}.`] });
+      const zone = placeOf(global, 'zone', params.zone);
+      const pool = placeOf(global, 'pool', params.pool);
+      const architecture = architectureOf(params.architecture ?? 'amd64');
+      const domain = params.domain === undefined ? await defaultDomain(database.db) : await domainOf(database.db, params.domain);
+      const commission = params.deployed === true || params.commission === false ? undefined : commissionPlan(context, {});
+      // Asked before anything is written: wrong settings are told now, not by a machine that does not boot.
+      const power = await checkPower(context, params);
+      const systemId = await drawSystemId(database.db);
+      const vlan = await likelyVlan(database.db);
+      const add = async (tx: CellDb, hostname: string, plan: CommissionPlan | undefined): Promise<void> => {
+        await insertMachine(
+          tx,
+          {
+            systemId,
+            hostname,
+            domainId: domain,
+            architecture,
+            description: params.description ?? '',
+            hardwareUuid: null,
+            serial: null,
+            firmware: '',
+            interfaces: macs.map((mac, index) => ({ name: `eth${index}`, mac, vlanId: index === 0 ? vlan : null })),
+            bootMac: macs[0],
+          },
+          { kind: 'machine_created', username: caller.username },
+        );
+        await changeMachine(tx, { system_id: systemId, generation: 0 }, {
+          min_hwe_kernel: params.min_hwe_kernel ?? '',
+          ...(zone === undefined ? {} : { zone_id: zone }),
+          ...(pool === undefined ? {} : { pool_id: pool }),
+        });
+        if (power) await storePower(tx, context, systemId, power);
+        if (params.deployed === true) {
+          await setStatus(tx, { systemId, from: ['new'], to: 'deployed', by: caller.username, set: { owner: caller.username } });
+        } else if (plan) await startCommissioning(tx, { system_id: systemId, status: lifecycle.new.number }, caller.username, plan);
+        context.killPoint('api_create:after-effect');
+      };
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          const hostname = params.hostname ?? scripts.hostName(systemId, attempt);
+          await changing(context, systemId, (tx) => add(tx, hostname, commission));
+          break;
+        } catch (error) {
+          const isMadeUp = params.hostname === undefined && error instanceof UniqueViolation && error.constraint === 'machine_name';
+          if (!isMadeUp || attempt + 1 >= nameAttempts) await explainTaken(database.db, error, macs);
+        }
+      }
+      return machineBodyOf(context, systemId);
+    },
+    'Machines.accept': async ({ params, caller }) => machineBodies(context, await accept([...new Set(params.machines)], caller.username)),
+    'Machines.accept_all': async ({ caller }) => {
+      const fresh = [{ name: 'status', not: false, test: { is: 'status', of: [lifecycle.new.number] } }] as const;
+      const found = await findMachines(database.db, fresh, { by: 'system_id', falling: false }, { limit: undefined, after: undefined });
+      return machineBodies(context, await accept(found.map((one) => one.system_id), caller.username));
+    },
+  };
+}

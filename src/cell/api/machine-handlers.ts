@@ -1,0 +1,24 @@
+/** Every handler of machines that needs no choice among them; allocation is `cell/allocate/`. */
+import type { ApiContext } from './api-context.ts';
+import { commissionHandlers } from './commission.ts';
+import { deployHandlers } from './deploy.ts';
+import { machineCreateHandlers } from './machine-create.ts';
+import { machineListHandlers } from './machine-lists.ts';
+import { machineMarkHandlers } from './machine-marks.ts';
+import { machinePowerHandlers } from './machine-power.ts';
+import { machineUpdateHandlers } from './machine-update.ts';
+import { releaseHandlers } from './release.ts';
+
+/** Handlers of `Machines.*` and `Machine.*` but allocation. */
+export function machineHandlers(context: ApiContext) {
+  return {
+    ...machineListHandlers(context),
+    ...machineCreateHandlers(context),
+    ...machineUpdateHandlers(context),
+    ...commissionHandlers(context),
+    ...deployHandlers(context),
+    ...releaseHandlers(context),
+    ...machinePowerHandlers(context),
+    ...machineMarkHandlers(context),
+  };
+}

@@ -1,0 +1,66 @@
+/** Machines' bodies from the database, one or a page of them. */
+import { fail, invalid } from '../../contract/errors.ts';
+import { isSystemId } from '../../contract/ids.ts';
+import { Machine } from '../../contract/resources/machine.ts';
+import { allParts, readMachines, type MachineParts } from '../db/machine-read.ts';
+import { readNetworks } from '../db/network-read.ts';
+import type { ApiContext } from './api-context.ts';
+import { machineBody, type BodyFacts, type MachineBody } from './machine-body.ts';
+import { networkBodies } from './network-body.ts';
+
+/** Machines read by one statement: their bodies are about 5 kB each. */
+export const machinesAtOnce = 500;
+
+type Reads = Pick<ApiContext, 'database' | 'global' | 'cellName'>;
+
+async function bodyFacts({ database, global, cellName }: Reads): Promise<BodyFacts> {
+  return { global, cellName, networks: networkBodies(await readNetworks(database.db), global) };
+}
+
+/** The bodies of these machines, in this order; those that are gone are left out. */
+export async function machineBodies(context: Reads, ids: readonly string[]): Promise<MachineBody[]> {
+  const facts = await bodyFacts(context);
+  const rows = await readMachines(context.database.db, ids);
+  return rows.map((row) => machineBody(row, facts));
+}
+
+/** @throws Failure `not_found`. */
+export async function machineBodyOf(context: Reads, systemId: string): Promise<MachineBody> {
+  const [body] = isSystemId(systemId) ? await machineBodies(context, [systemId]) : [];
+  if (!body) throw fail('not_found', { what: 'Machine' });
+  return body;
+}
+
+const always = ['system_id', 'resource_uri'];
+const ofInterfaces = new Set(['interface_set', 'boot_interface', 'ip_addresses', 'default_gateways']);
+const ofDisks = new Set(['blockdevice_set', 'physicalblockdevice_set', 'boot_disk', 'storage']);
+const ofScripts = /(^|_)(commissioning|testing|test|installation)_(status(_name)?|result_id)$/;
+
+/** What `fields=` asks for. @throws Failure `invalid` for a field that machines do not have. */
+export function chosenFields(text: string | undefined): { readonly names: readonly string[] | undefined; readonly parts: MachineParts } {
+  if (text === undefined) return { names: undefined, parts: allParts };
+  const names = [...new Set([...always, ...text.split(',')])];
+  const unknown = names.filter((name) => !Object.hasOwn(Machine.properties, name));
+  if (unknown.length > 0) throw invalid({ fields: [`A machine has no field ${unknown.join(', ')}.`] });
+  const parts = {
+    interfaces: names.some((name) => ofInterfaces.has(name)),
+    disks: names.some((name) => ofDisks.has(name)),
+    scripts: names.some((name) => ofScripts.test(name)),
+  };
+  return { names, parts };
+}
+
+/** Pages of bodies of these machines: one statement a page, and one for the networks. */
+export async function* machinePages(
+  context: Reads,
+  ids: readonly string[],
+  { names, parts }: ReturnType<typeof chosenFields>,
+): AsyncGenerator<readonly unknown[]> {
+  if (ids.length === 0) return;
+  const facts = await bodyFacts(context);
+  for (let at = 0; at < ids.length; at += machinesAtOnce) {
+    const rows = await readMachines(context.database.db, ids.slice(at, at + machinesAtOnce), parts);
+    const bodies = rows.map((row) => machineBody(row, facts));
+    yield names === undefined ? bodies : bodies.map((body) => Object.fromEntries(names.map((name) => [name, body[name as keyof MachineBody]])));
+  }
+}

@@ -1,0 +1,64 @@
+/** Switching machines, asking their BMCs, and showing their power settings. */
+import { fail } from '../../contract/errors.ts';
+import type { PowerParameters } from '../../contract/power-types.ts';
+import type { Handlers } from '../../http/handler.ts';
+import type { CellDb } from '../db/cell-db.ts';
+import { record, recordAll } from '../db/event-store.ts';
+import { readGuards, type MachineGuard } from '../db/machine-guard.ts';
+import { intendVerb } from '../db/power-store.ts';
+import { act, guardOf } from './act.ts';
+import type { ApiContext } from './api-context.ts';
+
+export type MachinePowerRoute =
+  | 'Machine.power_on'
+  | 'Machine.power_off'
+  | 'Machine.query_power_state'
+  | 'Machine.power_parameters'
+  | 'Machines.power_parameters';
+
+/** Commit the order; the power room carries it out. @throws Failure `wrong_state` for a machine that nothing can switch. */
+async function order(tx: CellDb, guard: MachineGuard, verb: 'on' | 'off', by: string, soft = false): Promise<void> {
+  if (guard.power_type === '') throw fail('wrong_state', { text: `Machine ${guard.system_id} has no power settings: set power_type first.` });
+  await intendVerb(tx, { systemId: guard.system_id, verb, requestedBy: by, soft });
+}
+
+export function machinePowerHandlers(context: ApiContext): Handlers<MachinePowerRoute> {
+  const { database, power } = context;
+
+  async function settingsOf(systemId: string): Promise<PowerParameters> {
+    return (await power.targetOf(systemId))?.target.parameters ?? {};
+  }
+
+  return {
+    'Machine.power_on': (call) => act(context, call, 'power_on', (tx, guard) => order(tx, guard, 'on', call.caller.username)),
+    'Machine.power_off': (call) =>
+      act(context, call, 'power_off', (tx, guard) => order(tx, guard, 'off', call.caller.username, call.params.stop_mode === 'soft')),
+    'Machine.query_power_state': async ({ path }) => {
+      const guard = await guardOf(context, path.system_id);
+      const { state, evidence } = await power.query(guard.system_id);
+      if (state === 'error') await record(database.db, { kind: 'power_query_failed', systemId: guard.system_id, description: evidence });
+      return { state };
+    },
+    'Machine.power_parameters': async ({ path, caller }) => {
+      const guard = await guardOf(context, path.system_id);
+      // Written before anything is shown: what cannot be audited is not told.
+      await record(database.db, { kind: 'power_parameters_read', systemId: guard.system_id, username: caller.username, description: guard.hostname });
+      return settingsOf(guard.system_id);
+    },
+    'Machines.power_parameters': async ({ params, caller }) => {
+      const guards = await readGuards(database.db, [...new Set(params.id)]);
+      await recordAll(
+        database.db,
+        guards.map((guard) => ({
+          kind: 'power_parameters_read' as const,
+          systemId: guard.system_id,
+          username: caller.username,
+          description: guard.hostname,
+        })),
+      );
+      const shown: [string, PowerParameters][] = [];
+      for (const guard of guards) shown.push([guard.system_id, await settingsOf(guard.system_id)]);
+      return Object.fromEntries(shown);
+    },
+  };
+}

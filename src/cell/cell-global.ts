@@ -1,0 +1,52 @@
+/** Global config for a cell: its own authority while it stands alone, a replica of the hub's once it has joined. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { followBuiltCatalogue } from '../global/built-catalogue.ts';
+import { openJoinedGlobal } from '../global/joined-global.ts';
+import { keyFileIn, readMembership } from '../global/membership.ts';
+import { openStandaloneGlobal, type CellGlobal } from '../global/standalone-global.ts';
+import type { SpaceDoor, UsageDoor } from '../global/api/context.ts';
+import type { CellDatabase } from './cell-database.ts';
+import type { CellConfig } from './config.ts';
+import { openFinding } from './db/finding-store.ts';
+
+export interface CellGlobalDoors {
+  readonly usage: UsageDoor;
+  readonly spaces: SpaceDoor;
+}
+
+/** @throws Error when the membership is damaged or of another cell. */
+export async function openCellGlobal(config: CellConfig, base: CellDatabase, version: string, doors: CellGlobalDoors, log: Logger): Promise<CellGlobal> {
+  const membership = await readMembership(config.folder);
+  const common = {
+    database: base.database,
+    name: config.name,
+    keyFile: keyFileIn(config.folder),
+    ...doors,
+    onTrouble: (error: unknown) => log.warn({ err: error }, 'global settings could not be refreshed'),
+  };
+  if (membership) {
+    if (membership.role !== 'cell' || membership.name !== config.name || membership.number !== base.number) {
+      throw new Error(`the data folder ${config.folder} belongs to ${membership.role} ${membership.name} (number ${membership.number}), not to cell ${config.name} (number ${base.number})`);
+    }
+    const findings = {
+      report: (finding: { kind: 'refused_batch' | 'hub_lag'; subject: string; data: Readonly<Record<string, string | number>> }) =>
+        base.database.transaction((tx) => openFinding(tx, finding)),
+    };
+    return openJoinedGlobal({ ...common, membership, version, findings });
+  }
+  const standalone = await openStandaloneGlobal(common);
+  const ending = new AbortController();
+  const following = followBuiltCatalogue(standalone.authority, config.images ?? join(config.folder, 'images'), ending.signal, common.onTrouble);
+  return {
+    reader: standalone.reader,
+    authenticate: standalone.authenticate,
+    handlers: standalone.handlers,
+    lag: () => standalone.lag(),
+    [Symbol.asyncDispose]: async () => {
+      ending.abort();
+      await following;
+      await standalone[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/** Subnets and the addresses in them. Reads of the subnets themselves are in network-read.ts. */
+import { sql } from 'kysely';
+import type { Insertable, Updateable } from 'kysely';
+import type { CellDb } from './cell-db.ts';
+import type { SubnetTable } from './schema.ts';
+
+/** The CIDR of a subnet that overlaps this network, other than the one with `id`. */
+export async function overlappingSubnet(tx: CellDb, cidr: string, id?: number): Promise<string | undefined> {
+  const { rows } = await sql<{ cidr: string }>`
+    select cidr::text from subnet where cidr && ${cidr}::cidr and id is distinct from ${id ?? null}::bigint order by cidr limit 1`.execute(tx);
+  return rows[0]?.cidr;
+}
+
+export async function insertSubnet(tx: CellDb, subnet: Insertable<SubnetTable>): Promise<number> {
+  return (await tx.insertInto('subnet').values(subnet).returning('id').executeTakeFirstOrThrow()).id;
+}
+
+export async function updateSubnet(tx: CellDb, id: number, set: Updateable<SubnetTable>): Promise<void> {
+  if (Object.keys(set).length > 0) await tx.updateTable('subnet').set(set).where('id', '=', id).execute();
+}
+
+/** The subnet, its ranges, and the links to it. */
+export async function deleteSubnet(tx: CellDb, id: number): Promise<void> {
+  await tx.deleteFrom('interface_link').where('subnet_id', '=', id).execute();
+  await tx.deleteFrom('subnet').where('id', '=', id).execute();
+}
+
+/** Links with an address and links without one (auto and DHCP before a deployment). */
+export async function linksTo(tx: CellDb, subnetId: number): Promise<{ readonly links: number; readonly machines: number }> {
+  const { rows } = await sql<{ links: number; machines: number }>`
+    select count(*) as links, count(distinct i.system_id) as machines
+    from interface_link l join interface i on i.id = l.interface_id where l.subnet_id = ${subnetId}`.execute(tx);
+  return rows[0] ?? { links: 0, machines: 0 };
+}
+
+/** Is an address of a machine or a range of this subnet outside of `cidr`? */
+export async function leavesOut(tx: CellDb, subnetId: number, cidr: string): Promise<boolean> {
+  const { rows } = await sql`
+    select from ip_range where subnet_id = ${subnetId} and not (start_ip <<= ${cidr}::cidr and end_ip <<= ${cidr}::cidr)
+    union all
+    select from interface_link where subnet_id = ${subnetId} and ip is not null and not ip <<= ${cidr}::cidr
+    limit 1`.execute(tx);
+  return rows.length > 0;
+}
+
+/** The host name of the machine that has this address; undefined when none has it. */
+export async function holderOf(tx: CellDb, ip: string): Promise<string | undefined> {
+  const { rows } = await sql<{ hostname: string }>`
+    select m.hostname from interface_link l join interface i on i.id = l.interface_id join machine m on m.system_id = i.system_id
+    where l.ip = ${ip}::inet`.execute(tx);
+  return rows[0]?.hostname;
+}
+
+/**
+ * The lowest address that nobody has. In a managed subnet: outside of every range; in one that is not: inside a reserved range.
+ * The caller holds the subnet's lock. Undefined when there is none among the first 65,534.
+ */
+export async function freeAddress(tx: CellDb, subnetId: number): Promise<string | undefined> {
+  const { rows } = await sql<{ ip: string }>`
+    with place as (
+      select id, cidr, managed, gateway_ip, dns_servers, case family(cidr) when 4 then 32 else 128 end as bits from subnet where id = ${subnetId}),
+    bound as (
+      select *, case when bits - masklen(cidr) >= 16 then 65534
+                     when bits - masklen(cidr) <= 1 then (2 ^ (bits - masklen(cidr)))::int - 1
+                     else (2 ^ (bits - masklen(cidr)))::int - case bits when 32 then 2 else 1 end end as last,
+              case when bits - masklen(cidr) <= 1 then 0 else 1 end as first
+      from place),
+    blocks as (
+      select start_ip, end_ip from ip_range where subnet_id = ${subnetId} and type = 'reserved' and not (select managed from place)
+      union all
+      select host(cidr)::inet + first, host(cidr)::inet + last from bound where managed)
+    select host(candidate) as ip
+    from bound, blocks, lateral (
+      select blocks.start_ip + n as candidate
+      from generate_series(0, least(65534, case when (blocks.end_ip - blocks.start_ip) > 65534 then 65534 else blocks.end_ip - blocks.start_ip end)) n) c
+    where candidate is distinct from gateway_ip and candidate <> all (dns_servers)
+      and not exists (select from ip_range r where r.subnet_id = bound.id and (managed or r.type = 'dynamic') and candidate between r.start_ip and r.end_ip)
+      and not exists (select from interface_link l where l.ip = candidate)
+    limit 1`.execute(tx);
+  return rows[0]?.ip;
+}
+
+export interface TakenAddress {
+  readonly ip: string;
+  readonly mode: string;
+  readonly created: Date;
+  readonly interface: string;
+  readonly system_id: string;
+  readonly hostname: string;
+  readonly domain: string;
+  readonly owner: string | null;
+}
+
+/** The addresses of a subnet that machines have, lowest first. */
+export async function takenAddresses(db: CellDb, subnetId: number): Promise<TakenAddress[]> {
+  const { rows } = await sql<TakenAddress>`
+    select host(l.ip) as ip, l.mode, l.created, i.name as interface, m.system_id, m.hostname, d.name as domain, m.owner
+    from interface_link l join interface i on i.id = l.interface_id join machine m on m.system_id = i.system_id join domain d on d.id = m.domain_id
+    where l.subnet_id = ${subnetId} and l.ip is not null order by l.ip`.execute(db);
+  return rows;
+}

@@ -1,0 +1,64 @@
+/** One's own API keys. The secret is in the reply that creates it and nowhere else. */
+import { fail } from '../../contract/errors.ts';
+import type { Handlers } from '../../http/handler.ts';
+import { hashSecret, maskedApiKey, mintApiKey, type ApiKey } from '../api-key.ts';
+import type { Draft, Reading } from '../draft.ts';
+import { commit, type GlobalReads, type WritesTo } from './context.ts';
+
+/** What MAAS calls a key that nobody named. */
+const defaultName = 'MAAS consumer';
+
+/** Stage a new API key for a user; `replaces`: an older one of the same name ends. */
+export function addToken(draft: Draft, userId: number, name: string, replaces: boolean): ApiKey {
+  for (const [id, token] of draft.entries('token')) {
+    if (replaces && token.user === userId && token.name === name) draft.retire('token', id);
+  }
+  const key = mintApiKey();
+  draft.put('token', key.token, { user: userId, consumer: key.consumer, hash: hashSecret(key.secret), name });
+  return key;
+}
+
+/** A new key as the API shows it, once. */
+export function newTokenBody({ consumer, token, secret }: ApiKey, name: string) {
+  return { consumer_key: consumer, token_key: token, token_secret: secret, name };
+}
+
+/** The caller's token; somebody else's is not found. `text`: the token key, or the whole key. */
+function findOwn(reading: Pick<Reading, 'get'>, text: string, userId: number) {
+  const id = text.split(':')[1] ?? text;
+  const token = reading.get('token', id);
+  if (!token || token.user !== userId) throw fail('not_found', { what: 'Token' });
+  return { id, token };
+}
+
+export function accountReads({ reader }: GlobalReads): Handlers<'Account.list_authorisation_tokens'> {
+  return {
+    'Account.list_authorisation_tokens': ({ caller }) =>
+      reader
+        .entries('token')
+        .filter(([, token]) => token.user === caller.userId)
+        .map(([id, token]) => ({ name: token.name, token: maskedApiKey(token.consumer, id) })),
+  };
+}
+
+export function accountWrites(
+  to: WritesTo,
+): Handlers<'Account.create_authorisation_token' | 'Account.delete_authorisation_token' | 'Account.update_token_name'> {
+  return {
+    'Account.create_authorisation_token': (call) =>
+      commit(to, call, 'access', (draft) => {
+        const name = call.params.name ?? defaultName;
+        return newTokenBody(addToken(draft, call.caller.userId, name, false), name);
+      }),
+    'Account.delete_authorisation_token': (call) =>
+      commit(to, call, 'access', (draft) => {
+        draft.retire('token', findOwn(draft, call.params.token_key, call.caller.userId).id);
+      }),
+    'Account.update_token_name': (call) =>
+      commit(to, call, 'access', (draft) => {
+        const { id, token } = findOwn(draft, call.params.token, call.caller.userId);
+        draft.put('token', id, { ...token, name: call.params.name });
+        return 'Accepted';
+      }),
+  };
+}

@@ -1,0 +1,148 @@
+/** Statements on global documents. Every function takes `db` first; a transaction is just another `db`. */
+import { sql, type Kysely, type Selectable } from 'kysely';
+import type { Document, Slice } from '../document.ts';
+import { compareRevisions, streams, type Revision, type Stream } from '../revision.ts';
+import type { DocumentRow, GlobalTables } from './global-tables.ts';
+
+export type GlobalDb = Kysely<GlobalTables>;
+
+/** What other processes on the same database listen to. */
+export const globalChannel = 'muster_global';
+
+/** How far each stream of this database is; streams that nobody has written are missing. */
+export async function readRevisions(db: GlobalDb): Promise<Map<Stream, Revision>> {
+  const rows = await db.selectFrom('global_revision').selectAll().execute();
+  return new Map(rows.map(({ stream, epoch, n }) => [stream, { epoch, n }]));
+}
+
+/** The stream's position, locked until the transaction ends: whoever holds it is the only writer. */
+export async function lockRevision(db: GlobalDb, stream: Stream): Promise<Revision | undefined> {
+  return db.selectFrom('global_revision').select(['epoch', 'n']).where('stream', '=', stream).forUpdate().executeTakeFirst();
+}
+
+/** The key of the hub whose replica this database is; undefined when it is an authority's. */
+export async function readOrigin(db: GlobalDb): Promise<string | undefined> {
+  const row = await db.selectFrom('global_origin').select('hub_key').executeTakeFirst();
+  return row?.hub_key;
+}
+
+export async function putOrigin(db: GlobalDb, hubKey: string): Promise<void> {
+  await db
+    .insertInto('global_origin')
+    .values({ hub_key: hubKey })
+    .onConflict((conflict) => conflict.column('one').doUpdateSet({ hub_key: hubKey }))
+    .execute();
+}
+
+/** Makes sure that there are rows to lock. */
+export async function ensureStreams(db: GlobalDb, epoch: number): Promise<void> {
+  await db
+    .insertInto('global_revision')
+    .values(streams.map((stream) => ({ stream, epoch, n: 0 })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+export async function moveRevision(db: GlobalDb, stream: Stream, { epoch, n }: Revision): Promise<void> {
+  await db.updateTable('global_revision').set({ epoch, n }).where('stream', '=', stream).execute();
+}
+
+/**
+ * What changed after `after`, up to `to` (both of one stream): everything when `after` is of another epoch.
+ * Retired documents are included.
+ */
+export async function readSlice(db: GlobalDb, stream: Stream, after: Revision | undefined, to: Revision): Promise<Slice> {
+  const whole = after === undefined || after.epoch !== to.epoch;
+  let query = db.selectFrom('global_document').selectAll().where('stream', '=', stream);
+  if (!whole) query = query.where('epoch', '=', to.epoch).where('n', '>', after.n);
+  const rows = await query
+    .where(({ eb, refTuple, tuple }) => eb(refTuple('epoch', 'n'), '<=', tuple(to.epoch, to.n)))
+    .orderBy('epoch')
+    .orderBy('n')
+    .execute();
+  return { stream, to, whole, documents: rows.map(documentOf) };
+}
+
+/** Up to `limit` entries of the log after `after`, oldest first. */
+export async function readChanges(db: GlobalDb, stream: Stream, after: Revision, limit: number): Promise<Document[]> {
+  const rows = await db
+    .selectFrom('global_change')
+    .select(['kind', 'id', 'stream', 'epoch', 'n', 'retired', 'body'])
+    .where('stream', '=', stream)
+    .where('epoch', '=', after.epoch)
+    .where('n', '>', after.n)
+    .orderBy('n')
+    .limit(limit)
+    .execute();
+  return rows.map(documentOf);
+}
+
+/** Does the log reach back to `after`, so that changes can be served from there? */
+export async function logReachesBack(db: GlobalDb, stream: Stream, after: Revision, to: Revision): Promise<boolean> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from global_change
+    where stream = ${stream} and epoch = ${after.epoch} and n in (${after.n + 1}, ${to.n})`.execute(db);
+  return (rows[0]?.count ?? 0) === (to.n === after.n + 1 ? 1 : 2);
+}
+
+/** Store documents as they are, in chunks that stay below PostgreSQL's 65,535 parameters. */
+export async function putDocuments(db: GlobalDb, documents: readonly Document[]): Promise<void> {
+  const latest = new Map<string, Document>();
+  for (const document of documents) {
+    const key = `${document.kind}\n${document.id}`;
+    const known = latest.get(key);
+    if (!known || compareRevisions(known.revision, document.revision) < 0) latest.set(key, document);
+  }
+  const rows = [...latest.values()].map(rowOf);
+  for (let start = 0; start < rows.length; start += 1000) {
+    await db
+      .insertInto('global_document')
+      .values(rows.slice(start, start + 1000))
+      .onConflict((conflict) =>
+        conflict.columns(['kind', 'id']).doUpdateSet((eb) => ({
+          stream: eb.ref('excluded.stream'),
+          epoch: eb.ref('excluded.epoch'),
+          n: eb.ref('excluded.n'),
+          retired: eb.ref('excluded.retired'),
+          body: eb.ref('excluded.body'),
+        })),
+      )
+      .execute();
+  }
+}
+
+export async function clearDocuments(db: GlobalDb, stream: Stream): Promise<void> {
+  await db.deleteFrom('global_document').where('stream', '=', stream).execute();
+}
+
+export async function appendChanges(db: GlobalDb, by: string, documents: readonly Document[]): Promise<void> {
+  if (documents.length === 0) return;
+  await db
+    .insertInto('global_change')
+    .values(documents.map((document) => ({ ...rowOf(document), by })))
+    .execute();
+}
+
+/** Wakes the other processes when the transaction commits. */
+export async function announce(db: GlobalDb, stream: Stream): Promise<void> {
+  await sql`select pg_notify(${globalChannel}, ${stream})`.execute(db);
+}
+
+/** The next integer id of cell 0. */
+export async function drawId(db: GlobalDb): Promise<number> {
+  const { rows } = await sql<{ id: number }>`select nextval('global_id') as id`.execute(db);
+  return rows[0]!.id;
+}
+
+/** After a restore: ids that were drawn and lost must not be given to something else. */
+export async function skipIds(db: GlobalDb, by: number): Promise<void> {
+  await sql`select setval('global_id', (select last_value from global_id) + ${by}::bigint)`.execute(db);
+}
+
+function documentOf({ epoch, n, ...row }: Selectable<DocumentRow>): Document {
+  return { kind: row.kind, id: row.id, stream: row.stream, revision: { epoch, n }, retired: row.retired, body: row.body };
+}
+
+function rowOf({ kind, id, stream, revision, retired, body }: Document) {
+  return { kind, id, stream, epoch: revision.epoch, n: revision.n, retired, body: JSON.stringify(body) };
+}

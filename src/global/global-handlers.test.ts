@@ -1,0 +1,270 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pino } from 'pino';
+import { testDatabase, type TestDatabase } from '../../test/postgres.ts';
+import { oauthHeader } from '../http/oauth.ts';
+import { createServer, type Server } from '../http/server.ts';
+import { Authority } from './authority.ts';
+import { createAuthenticate } from './authentication.ts';
+import { createFirstAdmin, ensureDefaults, type FirstAdmin } from './default-documents.ts';
+import type { GlobalTables } from './db/global-tables.ts';
+import { createGlobalHandlers, type GlobalRouteId } from './global-handlers.ts';
+import { globalMigrations } from './migrations.ts';
+import { generateSigningKey } from './signing-key.ts';
+
+let database: TestDatabase<GlobalTables>;
+let authority: Authority;
+let admin: FirstAdmin;
+let server: Server;
+let joined: Server;
+let used: string | undefined;
+
+beforeAll(async () => {
+  database = await testDatabase<GlobalTables>([globalMigrations]);
+  authority = await Authority.open(database);
+  await ensureDefaults(authority);
+  await ensureDefaults(authority);
+  admin = (await createFirstAdmin(authority))!;
+  const key = generateSigningKey();
+  const reader = authority.memory;
+  const serve = (handlers: ReturnType<typeof createGlobalHandlers>): Server =>
+    createServer<GlobalRouteId>({
+      program: 'cell',
+      version: '0',
+      routeIds: Object.keys(handlers) as GlobalRouteId[],
+      handlers,
+      authenticate: createAuthenticate({ reader, audience: 'c1', sessionKey: key.publicKey }),
+      log: pino({ level: 'silent' }),
+      checkReplies: true,
+    });
+  server = serve(createGlobalHandlers({ writer: authority, usage: { inUse: async () => used } }, { reader }, { db: authority.db, key }));
+  joined = serve(createGlobalHandlers({ hub: 'https://hub.example:5242' }, { reader }));
+});
+afterAll(() => database.drop());
+
+interface Answer {
+  status: number;
+  body: string;
+  headers: Record<string, unknown>;
+}
+
+async function ask(
+  method: string,
+  url: string,
+  form?: Record<string, string>,
+  key: string | undefined = admin.apiKey,
+  headers = {},
+  at = server,
+): Promise<Answer> {
+  const payload = form === undefined ? {} : { payload: new URLSearchParams(form).toString() };
+  const answer = await at.inject({
+    method: method as 'GET',
+    url: url.startsWith('/') ? url : `/MAAS/api/2.0/${url}`,
+    headers: {
+      ...(key === '' ? {} : { authorization: oauthHeader(key!, randomUUID()) }),
+      ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+      ...headers,
+    },
+    ...payload,
+  });
+  return { status: answer.statusCode, body: answer.body, headers: answer.headers };
+}
+const json = (answer: Answer): unknown => JSON.parse(answer.body) as unknown;
+
+describe('defaults', () => {
+  test('zone 1 and pool 0 are there, once', async () => {
+    expect(json(await ask('GET', 'zones/'))).toEqual([
+      { id: 1, name: 'default', description: '', resource_uri: '/MAAS/api/2.0/zones/default/' },
+    ]);
+    expect(json(await ask('GET', 'resourcepool/0/'))).toMatchObject({
+      id: 0,
+      name: 'default',
+      resource_uri: '/MAAS/api/2.0/resourcepool/0/',
+    });
+  });
+
+  test('there is one first admin', async () => {
+    expect(await createFirstAdmin(authority)).toBeUndefined();
+    expect(json(await ask('GET', 'users/?op=whoami'))).toEqual({
+      username: 'admin',
+      email: '',
+      is_superuser: true,
+      is_local: true,
+      resource_uri: '/MAAS/api/2.0/users/admin/',
+    });
+  });
+});
+
+describe.each([
+  ['zones/', 'zones/', 'No Zone matches the given query.', 'Physical zone with this Name already exists.'],
+  ['resourcepools/', 'resourcepool/', 'No ResourcePool matches the given query.', 'Resource pool with this Name already exists.'],
+  ['tags/', 'tags/', 'No Tag matches the given query.', 'Tag with this Name already exists.'],
+  ['spaces/', 'spaces/', 'No Space matches the given query.', 'Space with this Name already exists.'],
+])('%s', (many, one, missing, taken) => {
+  const at = (made: unknown): string => (made as { resource_uri: string }).resource_uri;
+
+  test('create, read, rename, retire', async () => {
+    const created = await ask('POST', many, { name: 'rack-1' });
+    expect(created.status).toBe(200);
+    expect(created.headers['muster-config-revision']).toMatch(/^config=1\.\d+$/);
+    const url = at(json(created));
+    expect(url.startsWith(`/MAAS/api/2.0/${one}`)).toBe(true);
+    expect(json(await ask('GET', url))).toEqual(json(created));
+    expect(json(await ask('POST', many, { name: 'rack-1' }))).toEqual({ name: [taken] });
+
+    const renamed = await ask('PUT', url, { name: 'rack-2' });
+    expect(renamed.status).toBe(200);
+    expect(json(renamed)).toMatchObject({ name: 'rack-2' });
+    expect((await ask('PUT', at(json(renamed)), { name: 'rack-2' })).status).toBe(200);
+
+    expect((await ask('DELETE', at(json(renamed)))).status).toBe(204);
+    const gone = await ask('GET', at(json(renamed)));
+    expect([gone.status, gone.body]).toEqual([404, missing]);
+    // The name is free again.
+    const again = await ask('POST', many, { name: 'rack-2' });
+    expect((await ask('DELETE', at(json(again)))).status).toBe(204);
+  });
+
+  test('needs an admin to write and a user to read', async () => {
+    expect((await ask('GET', many, undefined, '')).status).toBe(401);
+    expect((await ask('POST', many, { name: 'x' }, '')).status).toBe(401);
+  });
+
+  test('a joined cell reads, and names the hub when asked to write', async () => {
+    expect((await ask('GET', many, undefined, admin.apiKey, {}, joined)).status).toBe(200);
+    const refused = await ask('POST', many, { name: 'x' }, admin.apiKey, {}, joined);
+    expect(refused.status).toBe(409);
+    expect(refused.body).toContain('https://hub.example:5242');
+  });
+});
+
+describe('retiring', () => {
+  test('what is in use stays', async () => {
+    await ask('POST', 'zones/', { name: 'busy' });
+    used = '3 machines';
+    const refused = await ask('DELETE', 'zones/busy/');
+    expect([refused.status, refused.body]).toEqual([409, 'Zone busy is in use: 3 machines.']);
+    used = undefined;
+    expect((await ask('DELETE', 'zones/busy/')).status).toBe(204);
+    expect((await ask('DELETE', 'zones/busy/')).status).toBe(204);
+  });
+
+  test('the defaults stay', async () => {
+    expect((await ask('DELETE', 'zones/default/')).status).toBe(400);
+    expect((await ask('DELETE', 'resourcepool/0/')).status).toBe(400);
+  });
+});
+
+describe('users, keys and sessions', () => {
+  const ann = { username: 'ann', email: 'ann@example.org', password: 'correct horse battery', is_superuser: 'false' };
+
+  test('a user signs in for a key, lists it masked, loses it', async () => {
+    expect((await ask('POST', 'users/', ann)).status).toBe(200);
+    expect(json(await ask('POST', 'users/', ann))).toEqual({ username: ['A user with that username already exists.'] });
+    expect(json(await ask('POST', 'users/', { ...ann, username: 'bob' }))).toEqual({
+      email: ['User with this E-mail address already exists.'],
+    });
+
+    const wrong = await ask('POST', '/MAAS/accounts/authenticate/', { username: 'ann', password: 'wrong password' }, '');
+    expect(wrong.status).toBe(403);
+    const login = { username: 'ann', password: ann.password, consumer: 'ann@laptop' };
+    const got = json(await ask('POST', '/MAAS/accounts/authenticate/', login, '')) as Record<string, string>;
+    const key = `${got['consumer_key']}:${got['token_key']}:${got['token_secret']}`;
+    expect(key).toMatch(/^\w{18}:\w{18}:\w{32}$/);
+    expect(json(await ask('GET', 'users/?op=whoami', undefined, key))).toMatchObject({ username: 'ann', is_superuser: false });
+    expect((await ask('POST', 'zones/', { name: 'mine' }, key)).status).toBe(403);
+    const listed = json(await ask('GET', 'account/?op=list_authorisation_tokens', undefined, key));
+    expect(listed).toEqual([{ name: 'ann@laptop', token: `${got['consumer_key']}:${got['token_key']}:${'*'.repeat(32)}` }]);
+
+    // The same consumer again replaces the key.
+    await ask('POST', '/MAAS/accounts/authenticate/', login, '');
+    const refused = await ask('GET', 'users/?op=whoami', undefined, key);
+    expect([refused.status, refused.body]).toEqual([401, 'Authorization Error: Invalid API key.']);
+  });
+
+  test('nobody else can delete or rename my key', async () => {
+    const mine = json(await ask('POST', 'account/?op=create_authorisation_token', { name: 'ci' })) as Record<string, string>;
+    const login = { username: 'ann', password: ann.password };
+    const hers = json(await ask('POST', '/MAAS/accounts/authenticate/', login, '')) as Record<string, string>;
+    const her = `${hers['consumer_key']}:${hers['token_key']}:${hers['token_secret']}`;
+    const attempt = { token_key: mine['token_key']! };
+    expect((await ask('POST', 'account/?op=delete_authorisation_token', attempt, her)).status).toBe(404);
+    expect((await ask('POST', 'account/?op=update_token_name', { token: mine['token_key']!, name: 'x' }, her)).status).toBe(404);
+    expect((await ask('POST', 'account/?op=update_token_name', { token: mine['token_key']!, name: 'x' })).status).toBe(202);
+    expect((await ask('POST', 'account/?op=delete_authorisation_token', attempt)).status).toBe(204);
+  });
+
+  test('a session by cookie or bearer, renewed, ended by signing out', async () => {
+    const opened = await ask('POST', '/MAAS/accounts/session/', { username: 'ann', password: ann.password }, '');
+    const { session } = json(opened) as { session: string };
+    expect(String(opened.headers['set-cookie'])).toMatch(/^muster_session=\S+; Path=\/; Max-Age=900; HttpOnly; SameSite=Strict$/);
+    const cookie = { cookie: `muster_session=${session}` };
+    const bearer = { authorization: `Bearer ${session}` };
+    expect(json(await ask('GET', 'users/?op=whoami', undefined, '', cookie))).toMatchObject({ username: 'ann' });
+    expect(json(await ask('GET', 'users/?op=whoami', undefined, '', bearer))).toMatchObject({ username: 'ann' });
+
+    const elsewhere = { ...cookie, origin: 'https://evil.example' };
+    expect((await ask('POST', 'account/?op=create_authorisation_token', {}, '', elsewhere)).status).toBe(403);
+    const renewed = json(await ask('PUT', '/MAAS/accounts/session/', {}, '', cookie)) as { session: string };
+    expect((await ask('GET', 'users/?op=whoami', undefined, '', { cookie: `muster_session=${renewed.session}` })).status).toBe(200);
+    expect((await ask('PUT', '/MAAS/accounts/session/', {})).status).toBe(401);
+
+    expect((await ask('DELETE', '/MAAS/accounts/session/', undefined, '', cookie)).status).toBe(204);
+    expect((await ask('GET', 'users/?op=whoami', undefined, '', bearer)).status).toBe(401);
+    expect((await ask('GET', 'users/?op=whoami', undefined, '', { authorization: `Bearer ${renewed.session}` })).status).toBe(401);
+  });
+
+  test('guessing is slowed down', async () => {
+    const guess = () => ask('POST', '/MAAS/accounts/authenticate/', { username: 'nobody', password: 'guess' }, '');
+    const statuses = [];
+    for (let count = 0; count < 11; count += 1) statuses.push((await guess()).status);
+    expect(statuses).toEqual([...Array.from({ length: 10 }, () => 403), 429]);
+  });
+
+  test('a deleted user is nobody, at once', async () => {
+    const login = { username: 'ann', password: ann.password };
+    const hers = json(await ask('POST', '/MAAS/accounts/authenticate/', login, '')) as Record<string, string>;
+    const her = `${hers['consumer_key']}:${hers['token_key']}:${hers['token_secret']}`;
+    expect((await ask('DELETE', 'users/admin/')).status).toBe(400);
+    expect((await ask('DELETE', 'users/ann/', undefined, her)).status).toBe(403);
+    expect((await ask('DELETE', 'users/ann/')).status).toBe(204);
+    expect((await ask('GET', 'users/?op=whoami', undefined, her)).status).toBe(401);
+    expect((await ask('POST', '/MAAS/accounts/authenticate/', login, '')).status).toBe(403);
+    expect((await ask('DELETE', 'users/ann/')).status).toBe(204);
+  });
+});
+
+describe('SSH keys, settings, catalogue', () => {
+  const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBEz0VcpeQLuDTd2l1nCB8D7c0nPvQ8nOnmYtxgsU0Kv me@laptop';
+
+  test('an SSH key is checked, kept once, deleted', async () => {
+    expect(json(await ask('POST', 'account/prefs/sshkeys/', { key: 'ssh-ed25519 nonsense' }))).toEqual({
+      key: ['Invalid SSH public key.'],
+    });
+    const added = await ask('POST', 'account/prefs/sshkeys/', { key: `${key}\n` });
+    expect(added.status).toBe(201);
+    expect(json(added)).toMatchObject({ key, keysource: null });
+    expect((await ask('POST', 'account/prefs/sshkeys/', { key: key.replace('me@', 'you@') })).status).toBe(400);
+    const { resource_uri } = json(added) as { resource_uri: string };
+    expect(json(await ask('GET', resource_uri))).toEqual(json(added));
+    expect((await ask('DELETE', resource_uri)).status).toBe(204);
+    expect((await ask('GET', resource_uri)).status).toBe(404);
+  });
+
+  test('a setting has its default, takes a value of its kind, and unknown names are refused', async () => {
+    expect(json(await ask('GET', 'maas/?op=get_config&name=node_timeout'))).toBe(30);
+    const set = await ask('POST', 'maas/?op=set_config', { name: 'node_timeout', value: '45' });
+    expect([set.status, set.body]).toEqual([200, 'OK']);
+    expect(json(await ask('GET', 'maas/?op=get_config&name=node_timeout'))).toBe(45);
+    expect((await ask('POST', 'maas/?op=set_config', { name: 'node_timeout', value: 'soon' })).status).toBe(400);
+    const unknown = await ask('GET', 'maas/?op=get_config&name=frobnicate');
+    expect(unknown.status).toBe(400);
+    expect(unknown.body).toContain('frobnicate is not a valid config setting');
+  });
+
+  test('catalogues are empty, not missing', async () => {
+    expect(json(await ask('GET', 'scripts/'))).toEqual([]);
+    expect(json(await ask('GET', 'boot-resources/'))).toEqual([]);
+    expect((await ask('GET', 'boot-resources/7/')).status).toBe(404);
+  });
+});

@@ -1,0 +1,79 @@
+/**
+ * The kinds of global documents and the shape of each body. Shapes are open: fields that are not named here are kept and ignored, and a
+ * kind that is not named here is stored and ignored, so that an older cell can follow a newer hub.
+ */
+import { Type, type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { BootResourceWithSets } from '../contract/resources/boot-resources.ts';
+import type { Stream } from './revision.ts';
+
+const id = Type.Integer({ minimum: 0 });
+const text = Type.String();
+
+const BootResource = Type.Object({
+  id,
+  name: text,
+  architecture: text,
+  type: Type.Union([Type.Literal('Synced'), Type.Literal('Uploaded')]),
+  title: Type.Optional(text),
+  subarches: Type.Optional(text),
+  kflavor: Type.Optional(text),
+  sets: BootResourceWithSets.properties.sets,
+});
+
+const bodies = {
+  user: Type.Object({
+    id,
+    username: text,
+    email: text,
+    is_superuser: Type.Boolean(),
+    is_local: Type.Boolean(),
+    /** Rises when the password changes or everything of the user is revoked; sessions and assertions of a lower one are refused. */
+    generation: Type.Integer({ minimum: 1 }),
+  }),
+  /** Document id: the token key. */
+  token: Type.Object({ user: id, consumer: text, hash: text, name: text }),
+  sshkey: Type.Object({ id, user: id, key: text, keysource: Type.Union([text, Type.Null()]) }),
+  /** Document id: the session that was signed out. */
+  revocation: Type.Object({ user: id, until: Type.Integer() }),
+  /** Document id: the setting's name. */
+  setting: Type.Object({ value: Type.Unknown() }),
+  zone: Type.Object({ id, name: text, description: text }),
+  pool: Type.Object({ id, name: text, description: text }),
+  tag: Type.Object({ id, name: text, definition: text, comment: text, kernel_opts: text }),
+  space: Type.Object({ id, name: text, description: text }),
+  script: Type.Object({ id, name: text, title: text, description: text, type: Type.Integer(), tags: Type.Array(text), script: text }),
+  boot_resource: BootResource,
+  package_repository: Type.Object({ id, name: text, url: text }),
+  /** Document id: the cell's number. `out`: an operator says that it is not there. */
+  cell: Type.Object({ number: Type.Integer({ minimum: 1 }), name: text, key: text, url: text, out: Type.Boolean() }),
+  /** Document id: the front's number. */
+  front: Type.Object({ number: Type.Integer({ minimum: 1 }), name: text, key: text, url: text }),
+  /** Document id: the domain's name. */
+  domain_name: Type.Object({ cell: Type.Integer({ minimum: 1 }) }),
+} as const;
+
+export type Kind = keyof typeof bodies;
+export type BodyOf<K extends Kind> = Static<(typeof bodies)[K]>;
+
+const accessKinds: ReadonlySet<string> = new Set<Kind>(['user', 'token', 'sshkey', 'revocation']);
+
+/** The stream in which documents of this kind travel; kinds that are not known are config. */
+export function streamOf(kind: string): Stream {
+  return accessKinds.has(kind) ? 'access' : 'config';
+}
+
+export const kinds = Object.keys(bodies) as Kind[];
+
+const checks = new Map<string, { Check(value: unknown): boolean }>(kinds.map((kind) => [kind, Compile(bodies[kind])]));
+
+/** Can this program read such a body? False for kinds it does not know and for bodies that miss what it needs. */
+export function readable(kind: string, body: unknown): boolean {
+  return checks.get(kind)?.Check(body) ?? false;
+}
+
+/** The name under which a document is looked up besides its id: user name, or `name`. */
+export function nameOf(body: Readonly<Record<string, unknown>>): string | undefined {
+  const name = body['username'] ?? body['name'];
+  return typeof name === 'string' ? name : undefined;
+}

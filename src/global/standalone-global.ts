@@ -1,0 +1,55 @@
+/** Global config of a cell that stands alone: it is its own authority, over its own database. */
+import type { Authenticate } from '../http/handler.ts';
+import type { Database } from '../postgres/database.ts';
+import type { SpaceDoor, UsageDoor } from './api/context.ts';
+import { createAuthenticate } from './authentication.ts';
+import { Authority } from './authority.ts';
+import { ensureDefaults } from './default-documents.ts';
+import type { GlobalReader } from './document.ts';
+import { followDatabase } from './follow-database.ts';
+import { createGlobalHandlers } from './global-handlers.ts';
+import { loadSigningKey } from './signing-key.ts';
+
+/** What a cell has of global config, whether it stands alone or has joined. */
+export interface CellGlobal extends AsyncDisposable {
+  readonly reader: GlobalReader;
+  /** Keys, sessions, assertions. The cell asks it after it has looked for a machine's credential. */
+  readonly authenticate: Authenticate;
+  /** Of every global route; spread them among the cell's own. */
+  readonly handlers: ReturnType<typeof createGlobalHandlers>;
+  /** Seconds since the hub was last heard of; undefined when standing alone. */
+  lag(): number | undefined;
+}
+
+export interface CellGlobalOptions<Schema> {
+  /** With `globalMigrations` applied. */
+  readonly database: Database<Schema>;
+  /** The cell's name, as assertions give it. */
+  readonly name: string;
+  /** Where the cell's Ed25519 key is kept (made when missing): a file in the data folder. */
+  readonly keyFile: string;
+  readonly usage: UsageDoor;
+  readonly spaces: SpaceDoor;
+  /** Told when the database could not be asked; memory stays as it is. */
+  readonly onTrouble: (error: unknown) => void;
+}
+
+/** Also gives the authority, for the first admin, new passwords and the image catalogue. */
+export async function openStandaloneGlobal<Schema>(
+  options: CellGlobalOptions<Schema>,
+): Promise<CellGlobal & { readonly authority: Authority }> {
+  const { database, name, usage, spaces } = options;
+  const key = await loadSigningKey(options.keyFile);
+  const authority = await Authority.open(database);
+  await ensureDefaults(authority);
+  const reader = authority.memory;
+  const following = followDatabase(database, () => authority.refresh(), options.onTrouble);
+  return {
+    authority,
+    reader,
+    authenticate: createAuthenticate({ reader, audience: name, sessionKey: key.publicKey }),
+    handlers: createGlobalHandlers({ writer: authority, usage }, { reader, spaces }, { db: authority.db, key }),
+    lag: () => undefined,
+    [Symbol.asyncDispose]: () => following[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,38 @@
+/**
+ * Read your writes: a write of the hub answers when every connected cell and front has applied its revision, as their next polls say; after
+ * two seconds it answers anyway and names those that have not.
+ */
+import type { Written } from '../global/authority.ts';
+import type { Database } from '../postgres/database.ts';
+import { openFeedWakeups } from '../postgres/feed-wakeups.ts';
+import { progressChannel, readLagging } from './db/progress-store.ts';
+import type { HubTables } from './db/hub-tables.ts';
+
+const patienceMs = 2_000;
+
+export interface Acknowledgements extends AsyncDisposable {
+  /** Names of connected programs that have not applied this write after at most 2 s. */
+  settled(written: Written<unknown>): Promise<readonly string[]>;
+}
+
+export function openAcknowledgements(database: Database<HubTables>): Acknowledgements {
+  const wakeups = openFeedWakeups(database.connection, progressChannel);
+  return {
+    settled: async ({ stream, revision }) => {
+      const until = performance.now() + patienceMs;
+      for (;;) {
+        // Before the look, so that an acknowledgement during it is not missed.
+        const rest = until - performance.now();
+        const stop = new AbortController();
+        const woken = wakeups.wait(Math.max(0, Math.min(rest, 500)), stop.signal);
+        const lagging = await readLagging(database.db, stream, revision);
+        if (lagging.length === 0 || rest <= 0) {
+          stop.abort();
+          return lagging;
+        }
+        await woken;
+      }
+    },
+    [Symbol.asyncDispose]: () => wakeups.close(),
+  };
+}

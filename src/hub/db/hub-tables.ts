@@ -1,0 +1,36 @@
+/** The tables of `migrations/0001-hub.sql` as Kysely sees them, with those of global config. */
+import type { ColumnType, Generated, Kysely } from 'kysely';
+import type { GlobalTables } from '../../global/db/global-tables.ts';
+
+export type Role = 'cell' | 'front';
+
+export interface HubTables extends GlobalTables {
+  join_token: {
+    hash: string;
+    role: Role;
+    name: string;
+    number: number;
+    made_at: Generated<Date>;
+    made_by: string;
+    expires_at: ColumnType<Date, Date, Date>;
+    used_by_key: string | null;
+  };
+  replica_progress: {
+    role: Role;
+    name: string;
+    process: string;
+    version: Generated<string>;
+    access_epoch: Generated<number>;
+    access_n: Generated<number>;
+    config_epoch: Generated<number>;
+    config_n: Generated<number>;
+    seen_at: Generated<Date>;
+  };
+}
+
+export type HubDb = Kysely<HubTables>;
+
+/** The same transaction, seen as far as global config goes. */
+export function asGlobalTransaction(tx: HubDb): Kysely<GlobalTables> {
+  return tx as unknown as Kysely<GlobalTables>;
+}

@@ -1,0 +1,72 @@
+/** How far connected cells and fronts have applied the feed, shared by all processes of the hub. */
+import { sql } from 'kysely';
+import type { Revision, Stream } from '../../global/revision.ts';
+import type { HubDb, Role } from './hub-tables.ts';
+
+/** What processes of the hub listen to for acknowledgements. */
+export const progressChannel = 'muster_progress';
+/** Seconds after its last poll began that a process counts as connected: a poll waits at most 20. */
+const connectedSeconds = 30;
+
+export interface Poller {
+  readonly role: Role;
+  readonly name: string;
+  readonly process: string;
+}
+
+export interface Progress {
+  readonly role: Role;
+  readonly name: string;
+  readonly version: string;
+  readonly access: Revision;
+  readonly config: Revision;
+  readonly seen: Date;
+}
+
+/** Note that a process asked for what comes after `applied`: so it has that. Wakes writers that wait for it. */
+export async function noteProgress(db: HubDb, poller: Poller, stream: Stream, applied: Revision, version: string): Promise<void> {
+  const place =
+    stream === 'access' ? { access_epoch: applied.epoch, access_n: applied.n } : { config_epoch: applied.epoch, config_n: applied.n };
+  await db
+    .insertInto('replica_progress')
+    .values({ ...poller, ...place, version })
+    .onConflict((conflict) => conflict.columns(['role', 'name', 'process']).doUpdateSet({ ...place, version, seen_at: sql`now()` }))
+    .execute();
+  await sql`select pg_notify(${progressChannel}, '')`.execute(db);
+}
+
+/** The connection of a waiting process broke: it is not connected any more. What it had applied stays known. */
+export async function noteGone(db: HubDb, { role, name, process }: Poller): Promise<void> {
+  await db
+    .updateTable('replica_progress')
+    .set({ seen_at: sql`least(seen_at, now() - make_interval(secs => ${connectedSeconds}))` })
+    .where('role', '=', role)
+    .where('name', '=', name)
+    .where('process', '=', process)
+    .execute();
+  await sql`select pg_notify(${progressChannel}, '')`.execute(db);
+}
+
+/** Names of connected processes' programs that have not applied `revision` yet. */
+export async function readLagging(db: HubDb, stream: Stream, revision: Revision): Promise<string[]> {
+  const place = stream === 'access' ? sql`(access_epoch, access_n)` : sql`(config_epoch, config_n)`;
+  const { rows } = await sql<{ name: string }>`
+    select distinct name from replica_progress
+    where seen_at > now() - make_interval(secs => ${connectedSeconds}) and ${place} < (${revision.epoch}::bigint, ${revision.n}::bigint)
+    order by name`.execute(db);
+  return rows.map((row) => row.name);
+}
+
+/** The latest that is known of each cell and front. Rows of processes that ended long ago are dropped. */
+export async function readProgress(db: HubDb): Promise<Progress[]> {
+  await sql`delete from replica_progress where seen_at < now() - interval '1 day'`.execute(db);
+  const rows = await db.selectFrom('replica_progress').selectAll().orderBy('seen_at').execute();
+  return rows.map((row) => ({
+    role: row.role,
+    name: row.name,
+    version: row.version,
+    access: { epoch: row.access_epoch, n: row.access_n },
+    config: { epoch: row.config_epoch, n: row.config_n },
+    seen: row.seen_at,
+  }));
+}

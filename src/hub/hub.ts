@@ -1,0 +1,132 @@
+/**
+ * The hub: the authority for the little that is global, and the feed that pushes it down. Any number of processes over one PostgreSQL serve
+ * alike: n is drawn under a row lock, NOTIFY wakes the polls of the others. No route of it takes state from a cell, and it holds no secret
+ * of a BMC.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { fail } from '../contract/errors.ts';
+import { capabilities } from '../contract/resources/program.ts';
+import { Authority } from '../global/authority.ts';
+import { createAuthenticate } from '../global/authentication.ts';
+import { ownTls } from '../global/certificate.ts';
+import { createFirstAdmin, ensureDefaults, type FirstAdmin } from '../global/default-documents.ts';
+import { followDatabase } from '../global/follow-database.ts';
+import { createGlobalHandlers } from '../global/global-handlers.ts';
+import { formatRevision, streams } from '../global/revision.ts';
+import { fingerprintOf, loadSigningKey, type SigningKey } from '../global/signing-key.ts';
+import { createServer, type Pages, type Server } from '../http/server.ts';
+import { openAcknowledgements } from './acknowledgement.ts';
+import { registryHandlers } from './api/registry.ts';
+import { replicaHandlers } from './api/replica.ts';
+import { configProblem, type HubConfig } from './config.ts';
+import { createFeed } from './feed.ts';
+import { openHubDatabase, type HubDatabase } from './hub-database.ts';
+import { invite, type Invitation } from './invitation.ts';
+
+export interface HubOptions {
+  readonly config: HubConfig;
+  readonly version: string;
+  readonly log: Logger;
+  /** The web pages. */
+  readonly pages?: Pages;
+  readonly checkReplies?: boolean;
+}
+
+export interface Hub extends AsyncDisposable {
+  /** Where cells and fronts reach it: `https://…`, pinned to the key of `fingerprint`. */
+  readonly url: string;
+  /** Where browsers and MAAS clients reach it, if there is such a listener: `http://…`. */
+  readonly plainUrl: string | undefined;
+  /** SHA-256 of the hub's public key, 64 hex digits. */
+  readonly fingerprint: string;
+  readonly server: Server;
+  readonly authority: Authority;
+  readonly base: HubDatabase;
+  /** The first admin, with a random password and an API key, both shown only here; undefined when there is an admin. */
+  init(username?: string): Promise<FirstAdmin | undefined>;
+  /** A number and a one-time token for a new cell or front. */
+  invite(role: 'cell' | 'front', name: string): Promise<Invitation>;
+  /** Stop well: polls end, running requests get `ms` (default 10 s). */
+  close(ms?: number): Promise<void>;
+}
+
+/** The handlers of a hub and what feeds them; apart from sockets, so that tests can walk the routes. */
+export function hubHandlers(
+  authority: Authority,
+  key: SigningKey,
+  settled: ReturnType<typeof openAcknowledgements>['settled'],
+  version: string,
+) {
+  const reader = authority.memory;
+  const to = { writer: authority, settled };
+  const feed = createFeed(authority, key);
+  const muster = () => ({
+    version,
+    program: 'hub',
+    name: 'hub',
+    revision: streams.map((stream) => `${stream}=${formatRevision(reader.revision(stream))}`).join(' '),
+  });
+  return {
+    ...createGlobalHandlers(to, { reader }, { db: authority.db, key }),
+    ...registryHandlers({ authority, to, key }),
+    ...replicaHandlers({ authority, feed, key }),
+    'Version.read': () => ({ capabilities: [...capabilities], version: '3.7.0', subversion: '', muster: muster() }),
+  };
+}
+
+/** Start a hub. @throws errors that name what was wrong and what to do: a taken port, a folder in use, a database that is away. */
+export async function createHub({ config, version, log, pages, checkReplies }: HubOptions): Promise<Hub> {
+  const problem = configProblem(config);
+  if (problem !== undefined) throw new Error(problem);
+  await using stack = new AsyncDisposableStack();
+  await mkdir(config.folder, { recursive: true, mode: 0o700 });
+  const key = await loadSigningKey(join(config.folder, 'signing-key.pem'));
+  const base = stack.use(await openHubDatabase(config, log));
+  const authority = await Authority.open(base.database);
+  await ensureDefaults(authority);
+  let away = false;
+  const refresh = () => authority.refresh().then(() => void (away = false));
+  const trouble = (error: unknown) => {
+    away = true;
+    log.warn({ err: error }, 'the database could not be asked for news');
+  };
+  stack.use(followDatabase(base.database, refresh, trouble));
+  const acknowledgements = stack.use(openAcknowledgements(base.database));
+  const handlers = hubHandlers(authority, key, acknowledgements.settled, version);
+  const server = createServer({
+    program: 'hub',
+    version,
+    log,
+    routeIds: Object.keys(handlers) as (keyof typeof handlers)[],
+    handlers,
+    authenticate: createAuthenticate({ reader: authority.memory, audience: 'hub', sessionKey: key.publicKey }),
+    registry: new Registry(),
+    unready: () => (away ? fail('database_away', { program: 'hub' }) : undefined),
+    ...(pages ? { pages } : {}),
+    ...(checkReplies === undefined ? {} : { checkReplies }),
+  });
+  // Runs when a port is taken, and again after `close`, when it finds nothing to do.
+  stack.defer(() => server.drain(0));
+  const secure = await server.listen({ host: config.address, port: config.port, tls: ownTls(key, 'muster hub') });
+  const plain = config.plain_port === undefined ? undefined : await server.listen({ host: config.plain_address, port: config.plain_port });
+  const owned = stack.move();
+  const close = async (ms?: number): Promise<void> => {
+    await server.drain(ms);
+    await owned.disposeAsync();
+  };
+  return {
+    url: secure.url,
+    plainUrl: plain?.url,
+    fingerprint: fingerprintOf(key.text),
+    server,
+    authority,
+    base,
+    init: (username) => createFirstAdmin(authority, username),
+    invite: (role, name) => invite(authority, key, role, name, 'hub'),
+    close,
+    [Symbol.asyncDispose]: () => close(0),
+  };
+}

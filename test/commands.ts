@@ -1,0 +1,24 @@
+/**
+ * Every command that the README, docs/ or the program itself tells a person to run, and what runs it, as printed. A command without an
+ * entry fails test/commands-in-docs.test.ts; so does an entry whose proof is gone.
+ *
+ * Words in capitals stand for a value (`npm run e2e -- NAME`).
+ */
+
+export type Proof =
+  /** Cheap: the test itself runs it by `sh -c`, in the checkout. `prints` must be found in its output; `as` puts in the values. */
+  | { readonly kind: 'run'; readonly as?: string; readonly exit: number; readonly prints: RegExp }
+  /** The same in a scratch folder with this package's scripts, because it writes into the folder it runs in. */
+  | { readonly kind: 'scratch'; readonly files: Readonly<Record<string, string>>; readonly after: Readonly<Record<string, string>> }
+  /** That file runs it: it holds the command word for word, up to the first value, and `npm test` or CI runs the file. */
+  | { readonly kind: 'file'; readonly file: string };
+
+export const commands: Readonly<Record<string, Proof>> = {
+  'npm test': { kind: 'file', file: '.ci/run' },
+  'npm run check': { kind: 'file', file: 'setup/test.mjs' },
+  'npm run e2e -- NAME': { kind: 'file', file: 'setup/test.mjs' },
+  'npm run unit -- FILE': { kind: 'run', as: 'npm run unit -- test/policy.test.ts', exit: 0, prints: /Tests\s+\d+ passed/ },
+  'npm run e2e': { kind: 'run', exit: 0, prints: /quiet-install/ },
+  'npm run bench': { kind: 'run', exit: 0, prints: /bench/ },
+  'npm run format': { kind: 'scratch', files: { 'a.ts': 'export const a = "b"' }, after: { 'a.ts': "export const a = 'b';\n" } },
+};
