@@ -12,7 +12,7 @@ import { addSettings, settingsFrom } from './cli/command-settings.ts';
 import { SettingsError, showSettings } from './cli/settings.ts';
 import { HubConfig } from './hub/config.ts';
 import { createHub } from './hub/hub.ts';
-import { imageCommands } from './image-commands.ts';
+import { imageCommands } from './cell/image-commands.ts';
 
 const version: string = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 const environment = process.env;

@@ -47,7 +47,7 @@ export interface BootRule {
 export const bootRules = [
   { name: 'moved away', when: { known: true, movedAway: true }, answer: 'local' },
   { name: 'locked', when: { known: true, locked: true }, answer: 'local' },
-  { name: 'live ticket', when: { known: true, ticket: true }, answer: 'ticket' },
+  { name: 'live ticket', when: { known: true, ticket: true, unsure: false }, answer: 'ticket' },
   { name: 'standing rescue', when: { known: true, standing: 'rescue' }, answer: 'rescue' },
   { name: 'unknown machine on a VLAN that enlists', when: { known: false, enlists: true, unsure: false }, answer: 'enlist' },
   { name: 'nothing to run', when: { known: true, standing: 'off', ticket: false, unsure: false }, answer: 'off' },

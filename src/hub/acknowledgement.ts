@@ -2,6 +2,7 @@
  * Read your writes: a write of the hub answers when every connected cell and front has applied its revision, as their next polls say; after
  * two seconds it answers anyway and names those that have not.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Written } from '../global/authority.ts';
 import type { Database } from '../postgres/database.ts';
 import { openFeedWakeups } from '../postgres/feed-wakeups.ts';
@@ -31,6 +32,8 @@ export function openAcknowledgements(database: Database<HubTables>): Acknowledge
           return lagging;
         }
         await woken;
+        // Acknowledgements come in swarms; look once for several.
+        await sleep(5);
       }
     },
     [Symbol.asyncDispose]: () => wakeups.close(),

@@ -34,6 +34,15 @@ export function createFeed(authority: Authority, key: SigningKey): Feed {
   const snapshot = (stream: Stream): string =>
     sealed({ stream, form: 'snapshot', from: beginning, to: memory.revision(stream) }, memory.documents(stream));
 
+  const build = async (stream: Stream, after: Revision, now: Revision): Promise<string> => {
+    if (after.epoch !== now.epoch || !(await logReachesBack(db, stream, after, now))) return snapshot(stream);
+    const documents = (await readChanges(db, stream, after, mostChanges)).filter(({ revision }) => compareRevisions(revision, now) <= 0);
+    const to = documents.at(-1)?.revision ?? after;
+    return sealed({ stream, form: 'changes', from: after, to }, documents);
+  };
+  /** The batches that lead to where each stream is: after a write every replica asks for the same one. */
+  const built = new Map<Stream, { readonly now: Revision; readonly batches: Map<string, Promise<string>> }>();
+
   return {
     snapshot,
     changes: async (stream, after) => {
@@ -41,10 +50,16 @@ export function createFeed(authority: Authority, key: SigningKey): Feed {
       const order = compareRevisions(after, now);
       if (order === 0) return sealed({ stream, form: 'changes', from: after, to: after }, []);
       if (order > 0) throw new ReplicaAhead(`a replica has ${stream} ${formatRevision(after)}, the hub is at ${formatRevision(now)}`);
-      if (after.epoch !== now.epoch || !(await logReachesBack(db, stream, after, now))) return snapshot(stream);
-      const documents = (await readChanges(db, stream, after, mostChanges)).filter(({ revision }) => compareRevisions(revision, now) <= 0);
-      const to = documents.at(-1)?.revision ?? after;
-      return sealed({ stream, form: 'changes', from: after, to }, documents);
+      let kept = built.get(stream);
+      if (!kept || compareRevisions(kept.now, now) !== 0) built.set(stream, (kept = { now, batches: new Map() }));
+      const known = kept.batches.get(formatRevision(after));
+      if (known) return known;
+      const batch = build(stream, after, now);
+      // A few positions behind the newest are common, all others are rare and may be large.
+      if (kept.batches.size < 16) kept.batches.set(formatRevision(after), batch);
+      const drop = kept.batches;
+      batch.catch(() => drop.delete(formatRevision(after)));
+      return batch;
     },
     waitFor: (stream, after, ms, ...signals) =>
       new Promise((resolve) => {

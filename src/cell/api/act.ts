@@ -1,12 +1,9 @@
 /** How every handler that changes a machine goes: judge, change in one transaction, show the machine as it is then. */
-import { createHash } from 'node:crypto';
 import { fail } from '../../contract/errors.ts';
 import { isSystemId } from '../../contract/ids.ts';
 import type { Action } from '../../contract/lifecycle.ts';
-import type { CallRequest } from '../../http/handler.ts';
 import { TransactionConflict, UniqueViolation } from '../../postgres/database-errors.ts';
 import { LostRace, type CellDb } from '../db/cell-db.ts';
-import { answered, takeKey } from '../db/idempotency-store.ts';
 import { readGuards, type MachineGuard } from '../db/machine-guard.ts';
 import type { ApiContext } from './api-context.ts';
 import { busy, refuseAction, type Asker } from './judge-action.ts';
@@ -58,31 +55,4 @@ export async function act(
   });
   context.killPoint(`api_${action}:after-commit`);
   return machineBodyOf(context, guard.system_id);
-}
-
-export interface KeyedCall {
-  readonly route: string;
-  readonly caller: { readonly username: string };
-  readonly fields: Readonly<Record<string, readonly string[]>>;
-  readonly request: Pick<CallRequest, 'idempotencyKey' | 'url'>;
-}
-
-/**
- * Do `work` once for an Idempotency-Key, in the given transaction; a repetition gets what the first one returned.
- * @throws Failure `idempotency_mismatch` when the key was used for something else.
- */
-export async function once<T>(tx: CellDb, call: KeyedCall, subject: string, work: () => Promise<T>): Promise<T> {
-  const key = call.request.idempotencyKey;
-  if (key === undefined) return work();
-  const fields = Object.entries(call.fields).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const request = createHash('sha256').update(JSON.stringify([call.route, subject, fields])).digest('hex');
-  const keyed = { username: call.caller.username, key, request };
-  const earlier = await takeKey(tx, keyed);
-  if (earlier) {
-    if (earlier.request !== request) throw fail('idempotency_mismatch');
-    return earlier.reply as T;
-  }
-  const reply = await work();
-  await answered(tx, keyed, reply);
-  return reply;
 }

@@ -3,9 +3,10 @@ import { fail, invalid } from '../../contract/errors.ts';
 import { lifecycle, stateOf } from '../../contract/lifecycle.ts';
 import type { Handlers } from '../../http/handler.ts';
 import { record } from '../db/event-store.ts';
+import { once } from '../db/idempotency-store.ts';
 import { startOperation } from '../db/operation-store.ts';
 import type { DeployedImage } from '../db/schema.ts';
-import { changing, guardOf, once } from './act.ts';
+import { changing, guardOf } from './act.ts';
 import type { ApiContext } from './api-context.ts';
 import { refuseAction } from './judge-action.ts';
 import { machineBodyOf } from './machine-page.ts';
@@ -48,7 +49,7 @@ export function deployHandlers(context: ApiContext): Handlers<'Machine.deploy'> 
       const image = imageFor(guard.architecture, params.osystem, params.distro_series);
       const isTaken = guard.status === lifecycle.ready.number;
       await changing(context, guard.system_id, (tx) =>
-        once(tx, call, guard.system_id, async () => {
+        once(tx, call, async () => {
           if (refused) throw refused;
           const id = await startOperation(tx, {
             kind: 'deploy',

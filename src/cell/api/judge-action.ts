@@ -27,10 +27,10 @@ function stateText(guard: MachineGuard, action: Action): string {
   return `Cannot ${verbs[action] ?? action.replaceAll('_', ' ')} a machine in the '${name}' state (${guard.system_id}).`;
 }
 
-/** A machine that nobody has may be deployed by anybody (who thereby takes it); all else is its owner's, or an admin's. */
+/** A Ready machine may be deployed by anybody, who thereby takes it, and releasing it is nothing; all else is its owner's, or an admin's. */
 function mayAsk(guard: MachineGuard, action: Action, asker: Asker): boolean {
   if (asker.admin || guard.owner === asker.username) return true;
-  return guard.owner === null && (action === 'deploy' || action === 'release');
+  return guard.owner === null && stateOf(guard.status) === 'ready' && (action === 'deploy' || action === 'release');
 }
 
 export function busy(guard: Pick<MachineGuard, 'system_id' | 'operation'>): Failure | undefined {

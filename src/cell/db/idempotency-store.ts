@@ -1,36 +1,47 @@
 /** Requests that carry an Idempotency-Key: done once, and answered again as the first time. */
+import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
+import { fail } from '../../contract/errors.ts';
 import type { CellDb } from './cell-db.ts';
 
-export interface KeyedRequest {
-  readonly username: string;
-  readonly key: string;
-  /** A digest of what was asked. */
-  readonly request: string;
+/** What tells one request from another: whose it is, its key, and what it asks for. */
+export interface KeyedCall {
+  readonly route: string;
+  /** The values of the path, where there are any. */
+  readonly path: unknown;
+  readonly caller: { readonly username: string };
+  readonly fields: Readonly<Record<string, readonly string[]>>;
+  readonly request: { readonly idempotencyKey: string | undefined };
 }
 
-export interface EarlierRequest {
-  readonly request: string;
-  readonly reply: unknown;
+function digest({ route, path, fields }: KeyedCall): string {
+  const given = Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify([route, path, given])).digest('hex');
 }
 
 /**
- * Take the key in the transaction of the work. A concurrent request with the same key waits here until this transaction has ended.
- * @returns what the first request was answered; undefined when this is the first, which must then say `answered`.
+ * Do `work` once for the call's key, in its transaction `tx`; a repetition gets what the first one returned, and one that comes while the
+ * first is under way waits for it. What failed was rolled back, and is done afresh. Without a key: just `work`.
+ * @throws Failure `idempotency_mismatch` when the key was used for something else.
  */
-export async function takeKey(tx: CellDb, given: KeyedRequest): Promise<EarlierRequest | undefined> {
+export async function once<T>(tx: CellDb, call: KeyedCall, work: () => Promise<T>): Promise<T> {
+  const key = call.request.idempotencyKey;
+  if (key === undefined) return work();
+  const { username } = call.caller;
+  const request = digest(call);
   const taken = await sql`
-    insert into idempotency (username, key, request) values (${given.username}, ${given.key}, ${given.request})
+    insert into idempotency (username, key, request) values (${username}, ${key}, ${request})
     on conflict (username, key) do nothing`.execute(tx);
-  if (taken.numAffectedRows === 1n) return undefined;
-  const { rows } = await sql<EarlierRequest>`
-    select request, reply from idempotency where username = ${given.username} and key = ${given.key}`.execute(tx);
-  return rows[0];
-}
-
-/** What a repetition is to be answered. */
-export async function answered(tx: CellDb, given: KeyedRequest, reply: unknown): Promise<void> {
-  await sql`update idempotency set reply = ${JSON.stringify(reply)}::jsonb where username = ${given.username} and key = ${given.key}`.execute(tx);
+  if (taken.numAffectedRows !== 1n) {
+    const { rows } = await sql<{ request: string; reply: T }>`
+      select request, reply from idempotency where username = ${username} and key = ${key}`.execute(tx);
+    const [earlier] = rows;
+    if (earlier?.request !== request) throw fail('idempotency_mismatch');
+    return earlier.reply;
+  }
+  const reply = await work();
+  await sql`update idempotency set reply = ${JSON.stringify(reply)}::jsonb where username = ${username} and key = ${key}`.execute(tx);
+  return reply;
 }
 
 /** Forget keys older than a day: nobody repeats a request for so long. */

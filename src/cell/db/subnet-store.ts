@@ -52,7 +52,7 @@ export async function holderOf(tx: CellDb, ip: string): Promise<string | undefin
 }
 
 /**
- * The lowest address that nobody has. In a managed subnet: outside of every range; in one that is not: inside a reserved range.
+ * The first address that nobody has. In a managed subnet: outside of every range; in one that is not: inside a reserved range.
  * The caller holds the subnet's lock. Undefined when there is none among the first 65,534.
  */
 export async function freeAddress(tx: CellDb, subnetId: number): Promise<string | undefined> {
@@ -68,12 +68,14 @@ export async function freeAddress(tx: CellDb, subnetId: number): Promise<string 
     blocks as (
       select start_ip, end_ip from ip_range where subnet_id = ${subnetId} and type = 'reserved' and not (select managed from place)
       union all
-      select host(cidr)::inet + first, host(cidr)::inet + last from bound where managed)
+      select host(cidr)::inet + first, host(cidr)::inet + last from bound where managed
+      order by start_ip)
     select host(candidate) as ip
     from bound, blocks, lateral (
+      -- The difference of two IPv6 addresses may not fit a bigint.
       select blocks.start_ip + n as candidate
-      from generate_series(0, least(65534, case when (blocks.end_ip - blocks.start_ip) > 65534 then 65534 else blocks.end_ip - blocks.start_ip end)) n) c
-    where candidate is distinct from gateway_ip and candidate <> all (dns_servers)
+      from generate_series(0, case family(blocks.start_ip) when 4 then least(65534, blocks.end_ip - blocks.start_ip) else 65534 end) n) c
+    where candidate <= blocks.end_ip and candidate is distinct from gateway_ip and candidate <> all (dns_servers)
       and not exists (select from ip_range r where r.subnet_id = bound.id and (managed or r.type = 'dynamic') and candidate between r.start_ip and r.end_ip)
       and not exists (select from interface_link l where l.ip = candidate)
     limit 1`.execute(tx);

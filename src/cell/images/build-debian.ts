@@ -61,8 +61,9 @@ export async function buildDebian12(options: BuildOptions): Promise<BuiltImage> 
     let line = 0;
     await runProgram('mmdebstrap', mmdebstrapArguments(include, apt.sourcesFile), {
       signal,
-      // Unset on purpose: with it Python's compiled files would be checked by hash of their source at every import (PEP 552).
-      env: { SOURCE_DATE_EPOCH: '', TMPDIR: scratch },
+      // With SOURCE_DATE_EPOCH, Python's compiled files would be checked by hash of their source at every import (PEP 552), and sources
+      // would get another time than the compiled files remember.
+      env: { SOURCE_DATE_EPOCH: undefined, TMPDIR: scratch },
       onLine: (text) => {
         // About 25 lines of its own ("I: …") in a run of 45 s.
         if (text.startsWith('I: ')) report(text.slice(3), Math.min(0.9, (line += 1) / 20));

@@ -18,7 +18,8 @@ const packageOf: Readonly<Record<string, string>> = {
 export interface ProgramOptions {
   readonly signal?: AbortSignal | undefined;
   readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string>>;
+  /** Added to our own environment; undefined takes a variable out of it. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Takes stdout as it comes; without it stdout is collected (at most 64 MiB) and returned. */
   readonly onStdout?: (stdout: Readable) => Promise<void>;
   /** Called with each line of stderr. */

@@ -1,6 +1,6 @@
 /**
  * A hand-made DHCP client for tests: `node dhcp-client.scenario.ts MAC ARCH USERCLASS [request]` in the client's network namespace.
- * Prints the answer as JSON, or null when nobody answered within 3 s.
+ * Prints the answer as JSON, or null when nobody answered within 10 s.
  */
 import { createSocket } from 'node:dgram';
 
@@ -50,7 +50,7 @@ const finish = (answer: unknown): void => {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
   process.exit(0);
 };
-setTimeout(() => finish(null), 3000);
+setTimeout(() => finish(null), 10_000);
 socket.on('message', (bytes) => {
   const answer = read(bytes);
   if (!answer.hardware.equals(hardware)) return;

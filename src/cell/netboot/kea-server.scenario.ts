@@ -112,7 +112,12 @@ seen['put right'] = await kea.differences();
 
 const [pid] = await keas();
 process.kill(pid!, 'SIGKILL');
-await sleep(3000);
+for (let i = 0; i < 150; i += 1) {
+  const [now] = await keas();
+  const answers = now !== undefined && now !== pid && (await keaCommand(socket, 'status-get').catch(() => undefined));
+  if (answers) break;
+  await sleep(100);
+}
 seen['restarted'] = (await keas()).length === 1 && (await keas())[0] !== pid;
 seen['reserved after restart'] = await ask(two.mac);
 seen['death told'] = troubles.some((trouble) => trouble.includes('kea-dhcp4 ended (SIGKILL)'));

@@ -1,8 +1,8 @@
 /** `muster image …`: build the ephemeral environment and Debian, and list what was built. */
 import { Command, Option } from 'commander';
-import { buildAgent, type BuildOptions } from './cell/images/build-agent.ts';
-import { buildDebian12 } from './cell/images/build-debian.ts';
-import { listBuiltImages, type BuiltImage } from './cell/images/built-image.ts';
+import { buildAgent, type BuildOptions } from './images/build-agent.ts';
+import { buildDebian12 } from './images/build-debian.ts';
+import { listBuiltImages, type BuiltImage } from './images/built-image.ts';
 
 /** @param folder the default image folder: kept across runs, content-addressed */
 export function imageCommands(folder: string): Command {

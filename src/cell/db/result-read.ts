@@ -1,0 +1,75 @@
+/** What scripts found out, as lists show it. A result set is what one operation ran of one type. */
+import { sql } from 'kysely';
+import type { CellDb } from './cell-db.ts';
+
+export interface ScriptResultRow {
+  readonly id: number;
+  readonly system_id: string;
+  readonly operation_id: number;
+  readonly name: string;
+  readonly type: number;
+  readonly status: number;
+  readonly exit_status: number | null;
+  readonly created: Date;
+  readonly started: Date | null;
+  readonly ended: Date | null;
+  readonly runtime: string | null;
+  readonly suppressed: boolean;
+  /** Empty unless asked for. */
+  readonly output: Buffer;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+  readonly result: Buffer;
+}
+
+export interface ResultFilter {
+  readonly type?: number;
+  readonly operationId?: number;
+  readonly names?: readonly string[];
+  readonly withOutput: boolean;
+}
+
+/** All results of one machine, newest run first, each run in the order of its scripts: one statement. */
+export async function readResults(db: CellDb, systemId: string, filter: ResultFilter): Promise<ScriptResultRow[]> {
+  const { type = null, operationId = null, names = null } = filter;
+  const texts = filter.withOutput ? sql`output, stdout, stderr, result` : sql`''::bytea as output, ''::bytea as stdout, ''::bytea as stderr, ''::bytea as result`;
+  const { rows } = await sql<ScriptResultRow>`
+    select id, system_id, operation_id, name, type, status, exit_status, created, started, ended, runtime, suppressed, ${texts}
+    from script_result
+    where system_id = ${systemId} and operation_id is not null and (${type}::int is null or type = ${type})
+      and (${operationId}::bigint is null or operation_id = ${operationId})
+      and (${names as string[] | null}::text[] is null or name = any (${names as string[] | null}::text[]))
+    order by operation_id desc, type, id`.execute(db);
+  return rows;
+}
+
+/** Is there such a machine? Tells an empty list from an unknown machine. */
+export async function machineExists(db: CellDb, systemId: string): Promise<boolean> {
+  return (await db.selectFrom('machine').select('system_id').where('system_id', '=', systemId).executeTakeFirst()) !== undefined;
+}
+
+/** The newest run of a type on a machine. */
+export async function newestRun(db: CellDb, systemId: string, type: number): Promise<number | undefined> {
+  const { rows } = await sql<{ operation_id: number | null }>`
+    select max(operation_id) as operation_id from script_result where system_id = ${systemId} and type = ${type}`.execute(db);
+  return rows[0]?.operation_id ?? undefined;
+}
+
+export interface OutputFilter {
+  readonly systemIds?: readonly string[];
+  readonly names?: readonly string[];
+  readonly type?: number;
+}
+
+/** A page of finished results of all machines with their output, by id, behind `after`. */
+export async function readOutputs(db: CellDb, filter: OutputFilter, after: number, limit: number): Promise<ScriptResultRow[]> {
+  const { systemIds = null, names = null, type = null } = filter;
+  const { rows } = await sql<ScriptResultRow>`
+    select id, system_id, operation_id, name, type, status, exit_status, created, started, ended, runtime, suppressed, output, stdout, stderr, result
+    from script_result
+    where id > ${after} and ended is not null and (${type}::int is null or type = ${type})
+      and (${systemIds as string[] | null}::text[] is null or system_id = any (${systemIds as string[] | null}::text[]))
+      and (${names as string[] | null}::text[] is null or name = any (${names as string[] | null}::text[]))
+    order by id limit ${limit}`.execute(db);
+  return rows;
+}

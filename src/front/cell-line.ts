@@ -1,0 +1,203 @@
+/**
+ * The lines to the cells: keep-alive pools, a deadline for every answer, a breaker for every cell, a budget for retries, and probes that
+ * close a breaker again. What does not answer is {@link Absent}; what it would have answered is unknown, not empty.
+ */
+import type { Readable } from 'node:stream';
+import { Pool } from 'undici';
+import { breaker, type Breaker } from './breaker.ts';
+import type { CellEntry } from './cell-registry.ts';
+import { retryBudget } from './retry-budget.ts';
+
+/** A cell did not answer. `sent`: the request may have reached it. */
+export class Absent extends Error {
+  override readonly name = 'Absent';
+  readonly cell: CellEntry;
+  readonly sent: boolean;
+
+  constructor(cell: CellEntry, sent: boolean, why: string, cause?: unknown) {
+    super(`cell ${cell.name}: ${why}`, cause === undefined ? {} : { cause });
+    this.cell = cell;
+    this.sent = sent;
+  }
+}
+
+export interface Outgoing {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | undefined;
+}
+
+export interface Waiting {
+  /** Until the status line, and with `firstByte` until the body has begun. */
+  readonly ms: number;
+  readonly firstByte?: boolean;
+  /** The caller has gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface CellReply {
+  readonly cell: CellEntry;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  /** Fails when the cell breaks off. Must be read or destroyed. */
+  readonly body: Readable;
+}
+
+export interface CellLine extends AsyncDisposable {
+  /** @throws Absent, or the signal's reason. */
+  send(cell: CellEntry, outgoing: Outgoing, waiting: Waiting): Promise<CellReply>;
+  /** Is the breaker closed? */
+  usable(cell: CellEntry): boolean;
+}
+
+export interface CellLineOptions {
+  readonly connections: number;
+  /** Share of calls that may be retried. */
+  readonly retries: number;
+  /** The cells to probe while their breakers are open. */
+  readonly cells: () => readonly CellEntry[];
+  readonly onBreaker: (cell: CellEntry, open: boolean) => void;
+  readonly probeMs?: number;
+}
+
+interface Line {
+  readonly pool: Pool;
+  readonly breaker: Breaker;
+}
+
+/** Errors of a connection that was never made. */
+const unsent = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+const connectMs = 2_000;
+/** A stream's heartbeats come every 15 s. */
+const silentMs = 60_000;
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** Resolves when the body has a byte, or has ended. */
+function begun(body: Readable): Promise<void> {
+  if (body.readableLength > 0 || body.readableEnded) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const settle = (then: () => void) => () => {
+      body.off('readable', onReadable).off('end', onReadable).off('error', onError).off('close', onClose);
+      then();
+    };
+    const onReadable = settle(resolve);
+    const onError = (error: unknown) => settle(() => reject(error))();
+    const onClose = settle(() => reject(new Error('closed')));
+    body.on('readable', onReadable).on('end', onReadable).on('error', onError).on('close', onClose);
+  });
+}
+
+export function openCellLine(options: CellLineOptions): CellLine {
+  const lines = new Map<string, Line>();
+  const budget = retryBudget(options.retries);
+
+  const lineOf = (cell: CellEntry): Line => {
+    const origin = new URL(cell.url).origin;
+    const known = lines.get(origin);
+    if (known) return known;
+    const pool = new Pool(origin, {
+      connections: options.connections,
+      connect: { timeout: connectMs },
+      // The deadline is each call's own.
+      headersTimeout: 0,
+      bodyTimeout: silentMs,
+    });
+    const made = { pool, breaker: breaker() };
+    lines.set(origin, made);
+    return made;
+  };
+
+  const settle = (cell: CellEntry, line: Line, good: boolean): void => {
+    const before = line.breaker.open();
+    if (good) line.breaker.succeeded();
+    else line.breaker.failed();
+    if (line.breaker.open() !== before) options.onBreaker(cell, !before);
+  };
+
+  const attempt = async (cell: CellEntry, line: Line, outgoing: Outgoing, waiting: Waiting): Promise<CellReply> => {
+    const over = new AbortController();
+    const gone = () => over.abort(waiting.signal.reason);
+    if (waiting.signal.aborted) throw waiting.signal.reason;
+    waiting.signal.addEventListener('abort', gone, { once: true });
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      over.abort(new Error('late'));
+    }, waiting.ms);
+    try {
+      const { method, path, headers, body } = outgoing;
+      const reply = await line.pool.request({ method, path, headers, body: body ?? null, signal: over.signal });
+      // A body that fails while nobody reads it must not end the process; whoever reads sees the error.
+      reply.body.on('error', () => undefined);
+      if (waiting.firstByte === true) await begun(reply.body);
+      reply.body.once('close', () => waiting.signal.removeEventListener('abort', gone));
+      settle(cell, line, true);
+      return { cell, status: reply.statusCode, headers: keptHeaders(reply.headers), body: reply.body };
+    } catch (error) {
+      waiting.signal.removeEventListener('abort', gone);
+      if (waiting.signal.aborted) throw waiting.signal.reason;
+      settle(cell, line, false);
+      if (late) throw new Absent(cell, true, `no answer within ${waiting.ms} ms`, error);
+      throw new Absent(cell, !unsent.has(codeOf(error)), codeOf(error) || String(error), error);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  const send: CellLine['send'] = async (cell, outgoing, waiting) => {
+    const line = lineOf(cell);
+    if (line.breaker.open()) throw new Absent(cell, false, 'did not answer before, and is being probed');
+    budget.earn();
+    const until = performance.now() + waiting.ms;
+    try {
+      return await attempt(cell, line, outgoing, waiting);
+    } catch (error) {
+      if (!(error instanceof Absent)) throw error;
+      const left = until - performance.now();
+      const harmless = !error.sent || outgoing.method === 'GET';
+      if (!harmless || left < waiting.ms / 2 || line.breaker.open() || !budget.spend()) throw error;
+      return attempt(cell, line, outgoing, { ...waiting, ms: left });
+    }
+  };
+
+  const probe = async (cell: CellEntry): Promise<void> => {
+    const line = lineOf(cell);
+    if (!line.breaker.open()) return;
+    try {
+      const reply = await line.pool.request({ method: 'GET', path: '/readyz', signal: AbortSignal.timeout(connectMs) });
+      await reply.body.dump();
+      if (reply.statusCode === 200) settle(cell, line, true);
+    } catch {
+      // Still absent: the next probe is a second away.
+    }
+  };
+  const timer = setInterval(() => void Promise.all(options.cells().map(probe)), options.probeMs ?? 1_000);
+  timer.unref();
+
+  return {
+    send,
+    usable: (cell) => !lineOf(cell).breaker.open(),
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
+      await Promise.all([...lines.values()].map(({ pool }) => pool.destroy()));
+    },
+  };
+}
+
+function keptHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string | string[]> {
+  return Object.fromEntries(Object.entries(headers).filter((pair): pair is [string, string | string[]] => pair[1] !== undefined));
+}

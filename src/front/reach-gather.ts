@@ -1,0 +1,89 @@
+/**
+ * `gather`: every cell is asked, and one answer made of theirs. Absent cells are named in `Muster-Cells`, never hidden: whoever names a
+ * thing, or says `Muster-Partial: refuse`, is refused with 503 where it could be in an absent cell.
+ */
+import { fail, type Failure } from '../contract/errors.ts';
+import type { Route } from '../contract/route.ts';
+import { routes } from '../contract/routes.ts';
+import type { LooseCall } from '../http/dispatch.ts';
+import { passOn } from '../http/reply.ts';
+import { askAll, drop, jsonOf, musterCells, namesOf, partialRefused, type Answers } from './answers.ts';
+import type { CellEntry } from './cell-registry.ts';
+import { encodeCall } from './encode-call.ts';
+import { mergeEventPages } from './event-page.ts';
+import { gatherStream } from './event-merge.ts';
+import { absence, type FrontContext, type Reach } from './front-context.ts';
+import { fieldsToAsk, gatherList } from './gather-list.ts';
+import { listOrder } from './list-order.ts';
+import { mergeKind, mergeReplies } from './merge-values.ts';
+import { cellsNamed } from './named-cells.ts';
+
+/** The cells in which what a call names can live: all, unless ids say more. */
+export function targetsOf({ registry }: Pick<FrontContext, 'registry'>, route: Pick<Route, 'names'>, call: Pick<LooseCall, 'fields'>): readonly CellEntry[] {
+  const named = cellsNamed(route.names, call.fields);
+  const cells = registry.list();
+  return named === undefined ? cells : cells.filter((cell) => named.has(cell.number));
+}
+
+/** May cells be missing from the answer? */
+function mayBePartial(route: Pick<Route, 'partial' | 'names'>, call: Pick<LooseCall, 'fields' | 'request'>): boolean {
+  const refuses = call.request.headers['muster-partial'] === 'refuse';
+  return route.partial && !refuses && !route.names.some((name) => Object.hasOwn(call.fields, name));
+}
+
+/** Why these answers will not do; undefined when they will. */
+function shortfall(route: Pick<Route, 'partial' | 'names'>, call: LooseCall, answers: Answers): Failure | undefined {
+  if (answers.absent.length === 0) return undefined;
+  if (!mayBePartial(route, call)) return partialRefused(answers.absent);
+  return answers.good.length === 0 ? fail('cell_absent', { cell: namesOf(answers.absent) }) : undefined;
+}
+
+/** Before something is done in all cells: is each of them there? @throws Failure `partial_refused`. */
+async function refuseUnlessAllAreThere(context: FrontContext, call: LooseCall, cells: readonly CellEntry[]): Promise<void> {
+  const version = await encodeCall(routes['Version.read'], { path: {}, fields: {}, files: [], body: undefined });
+  const answers = await askAll(context, call, cells, () => version);
+  drop(answers.good);
+  drop(answers.refused);
+  if (answers.absent.length > 0) throw partialRefused(answers.absent);
+}
+
+export const reachGather: Reach = async (context, { id, route }, call) => {
+  const kind = mergeKind(route);
+  const cells = targetsOf(context, route, call);
+  if (kind === 'stream') return gatherStream(context, route, call, cells);
+  if (route.method !== 'GET') await refuseUnlessAllAreThere(context, call, cells);
+  const several = cells.filter((cell) => !cell.out).length > 1;
+  if (kind === 'page' && several && ['before', 'after'].some((name) => Object.hasOwn(call.fields, name))) {
+    const reason = 'An id orders the events of one cell only: page through one cell, at /cell/NAME/MAAS/api/2.0/events/, or name a machine with id=.';
+    throw fail('bad_request', { reason });
+  }
+  const order = kind === 'list' ? listOrder(id, call.fields) : undefined;
+  const encoded = await encodeCall(route, { ...call, fields: fieldsToAsk(call.fields, order) });
+  const ms = route.method === 'GET' ? context.gatherMs : context.callMs;
+  const answers = await askAll(context, call, cells, () => encoded, { ms });
+  call.reply.header('Muster-Cells', musterCells(answers));
+  const [refused, ...others] = answers.refused;
+  if (refused) {
+    drop(others);
+    return passOn(refused.status, refused.headers, refused.body);
+  }
+  const short = shortfall(route, call, answers);
+  if (short && kind !== 'either') {
+    drop(answers.good);
+    throw short;
+  }
+  try {
+    if (kind === 'list') return await gatherList(answers.good, call, order, Object.hasOwn(route.params, 'limit'));
+    const [only] = answers.good;
+    if (kind === 'page' && only && !several) return passOn(only.status, only.headers, only.body);
+    const replies = await Promise.all(answers.good.map(jsonOf));
+    if (kind === 'page') return mergeEventPages(replies, call.fields['limit']?.at(-1));
+    const merged = mergeReplies(kind, replies);
+    // One cell that says yes is enough; nobody may say no for an absent one.
+    if (short && merged !== true) throw short;
+    return merged;
+  } catch (error) {
+    drop(answers.good);
+    throw absence(error, { method: 'GET' }, call);
+  }
+};

@@ -1,0 +1,137 @@
+/** The installed system's cloud-init: finds the MAAS datasource on its disk, fetches its metadata with its own credential, reports by webhook. */
+import { randomBytes } from 'node:crypto';
+import { Conversation, Refused } from './conversation.ts';
+import type { FileSystem, InstalledSystem } from './disk.ts';
+import type { Environment } from './environment.ts';
+
+/** What the installer wrote for cloud-init. */
+export interface CloudSeed {
+  readonly metadataUrl: string;
+  /** `consumer:token:secret`. */
+  readonly key: string;
+  readonly reporting: { readonly endpoint: string; readonly key: string } | undefined;
+}
+
+/** What a boot of an installed system saw. */
+export interface SystemBoot {
+  readonly instanceId: string;
+  readonly hostname: string;
+  readonly machineId: string;
+  readonly publicKeys: number;
+  readonly userData: string;
+  readonly reports: number;
+}
+
+const seedFile = '/etc/cloud/cloud.cfg.d/90_muster.cfg';
+const stateFile = '/var/lib/cloud/data/instance-id';
+const machineIdFile = '/etc/machine-id';
+/** cloud-init asks for this one, and nothing newer (maas-api.md §5). */
+const version = '2012-03-01';
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+function keyOf(from: Record<string, unknown>): string {
+  const parts = ['consumer_key', 'token_key', 'token_secret'].map((name) => from[name]);
+  if (!parts.every((part) => typeof part === 'string' && /^[^:\s]+$/.test(part))) throw new Error('the MAAS datasource has no credential');
+  return parts.join(':');
+}
+
+/** The seed of a root file system. JSON is YAML, and the installer writes JSON. @throws Error that says what is missing. */
+export function readSeed(text: string): CloudSeed {
+  const [first, ...rest] = text.split('\n');
+  if (first !== '#cloud-config') throw new Error(`${seedFile} does not begin with #cloud-config`);
+  let config: Record<string, unknown>;
+  try {
+    config = record(JSON.parse(rest.join('\n')));
+  } catch (error) {
+    throw new Error(`${seedFile} is not JSON: ${(error as Error).message}`, { cause: error });
+  }
+  const maas = record(record(config['datasource'])['MAAS']);
+  const url = maas['metadata_url'];
+  if (typeof url !== 'string' || !url.startsWith('http://')) throw new Error(`${seedFile} names no metadata_url`);
+  const webhook = Object.values(record(config['reporting'])).map(record).find((one) => one['type'] === 'webhook' && typeof one['endpoint'] === 'string');
+  return {
+    metadataUrl: url.replace(/\/+$/, ''),
+    key: keyOf(maas),
+    reporting: webhook && { endpoint: String(webhook['endpoint']), key: keyOf(webhook) },
+  };
+}
+
+/** The stages of a first boot, as cloud-init names its events. */
+const stages = [
+  ['init-network/check-cache', 'attempting to read from cache [trust]'],
+  ['init-network/search-MAAS', 'searching for network data from DataSourceMAAS'],
+  ['init-network/consume-user-data', 'reading and applying user-data'],
+  ['init-network/consume-vendor-data', 'reading and applying vendor-data'],
+  ['init-network/setup-datasource', 'setting up datasource'],
+  ['init-network/config-set_hostname', 'running config-set_hostname with frequency once-per-instance'],
+  ['init-network/config-users-groups', 'running config-users-groups with frequency once-per-instance'],
+  ['init-network/config-ssh', 'running config-ssh with frequency once-per-instance'],
+  ['modules-config/config-apt-configure', 'running config-apt-configure with frequency once-per-instance'],
+  ['modules-config/config-timezone', 'running config-timezone with frequency once-per-instance'],
+  ['modules-final/config-scripts-user', 'running config-scripts-user with frequency once-per-instance'],
+  ['modules-final/config-final-message', 'running config-final-message with frequency always'],
+] as const;
+
+/** Boot the installed system up to its login prompt. @throws the signal's reason when the power goes; Error when it has no datasource. */
+export async function runInstalledSystem(system: InstalledSystem, environment: Environment, reports: number): Promise<SystemBoot> {
+  const { root, disk } = system;
+  const { address: from, pace, faults, signal, say, reach, work } = environment;
+  await reach('system');
+  await work(20);
+  const seed = readSeed(root.files.get(seedFile)?.content.toString('utf8') ?? '');
+  const talk = new Conversation({ url: new URL(seed.metadataUrl).origin, from, pace, faults, signal, say });
+  talk.key = seed.key;
+  await reach('cloud-init');
+  const read = async (path: string, what: 'meta-data' | 'user-data'): Promise<string | undefined> => {
+    try {
+      return (await talk.call({ what, method: 'GET', path: `${seed.metadataUrl}/${version}/${path}` })).body.toString('utf8');
+    } catch (error) {
+      if (error instanceof Refused && error.status === 404) return undefined;
+      throw error;
+    }
+  };
+  const instanceId = await read('meta-data/instance-id', 'meta-data');
+  if (instanceId === undefined) throw new Error('the metadata has no instance-id');
+  const hostname = (await read('meta-data/local-hostname', 'meta-data')) ?? '';
+  const keys = (await read('meta-data/public-keys', 'meta-data')) ?? '';
+  await read('meta-data/vendor-data', 'meta-data');
+  const userData = (await read('user-data', 'user-data')) ?? '';
+  const first = root.files.get(stateFile)?.content.toString('utf8') !== instanceId;
+  if (first) {
+    disk.writeFile(environment, root, stateFile, '0644', Buffer.from(instanceId));
+    disk.writeFile(environment, root, machineIdFile, '0444', Buffer.from(randomBytes(16).toString('hex')));
+  }
+  // A later boot of the same instance runs a handful of modules, not all of them.
+  const told = await report(seed, environment, first ? reports : Math.min(reports, 4));
+  return { instanceId, hostname, machineId: machineId(root), publicKeys: keys.split('\n').filter((key) => key !== '').length, userData, reports: told };
+}
+
+function machineId(root: FileSystem): string {
+  return root.files.get(machineIdFile)?.content.toString('utf8') ?? '';
+}
+
+/** Post events; one that is lost is lost, as with cloud-init. Returns how many were taken. */
+async function report(seed: CloudSeed, environment: Environment, count: number): Promise<number> {
+  if (seed.reporting === undefined) return 0;
+  const { address: from, pace, faults, signal, say, work } = environment;
+  const talk = new Conversation({ url: new URL(seed.reporting.endpoint).origin, from, pace, faults, signal, say });
+  talk.key = seed.reporting.key;
+  let taken = 0;
+  for (let index = 0; index < count; index += 1) {
+    const [name, description] = stages[Math.floor(index / 2) % stages.length] ?? stages[0];
+    const event = { name, description, event_type: index % 2 === 0 ? 'start' : 'finish', origin: 'cloudinit', timestamp: Date.now() / 1000 };
+    const form = JSON.stringify(index % 2 === 0 ? event : { ...event, result: 'SUCCESS' });
+    try {
+      const reply = await talk.once({ what: 'status', method: 'POST', path: seed.reporting.endpoint, form });
+      if (reply.status < 300) taken += 1;
+    } catch (error) {
+      signal.throwIfAborted();
+      say(`status report: ${(error as Error).message}`);
+    }
+    await work(1);
+  }
+  return taken;
+}
