@@ -2,27 +2,52 @@
  * The one program: `muster COMMAND`. Only this file imports every room and reads the environment; it turns settings into running programs
  * and errors into one line and an honest exit code.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { pino, type Logger } from 'pino';
 import { CellConfig } from './cell/config.ts';
 import { startCell } from './cell/cell.ts';
-import { addSettings, settingsFrom } from './cli/command-settings.ts';
-import { SettingsError, showSettings } from './cli/settings.ts';
-import { HubConfig } from './hub/config.ts';
-import { createHub } from './hub/hub.ts';
 import { imageCommands } from './cell/image-commands.ts';
+import { addApiCommands } from './cli/api-commands.ts';
+import { addSettings, settingsFrom } from './cli/command-settings.ts';
+import { demoCommand } from './cli/demo.ts';
+import { exitCodeOf, explainError } from './cli/exit-code.ts';
+import { loginCommands } from './cli/login.ts';
+import { inviteCommand } from './cli/invite.ts';
+import { profileFileOf } from './cli/profile-file.ts';
+import { SettingsError, settingsOf, showSettings, variableOf } from './cli/settings.ts';
+import { upCommand } from './cli/up-command.ts';
+import type { UpDoor } from './cli/up.ts';
+import { FrontConfig } from './front/config.ts';
+import { startFront } from './front/front.ts';
+import { Authority } from './global/authority.ts';
+import { followBuiltCatalogue } from './global/built-catalogue.ts';
+import { createFirstAdmin, ensureDefaults } from './global/default-documents.ts';
+import { join as joinHub } from './global/join.ts';
+import { readMembership, writeMembership } from './global/membership.ts';
+import { ApiError } from './http/client.ts';
+import { HubConfig } from './hub/config.ts';
+import { openHubDatabase } from './hub/hub-database.ts';
+import { createHub } from './hub/hub.ts';
+
+import { stopSurvivor } from './postgres/embedded-postgres.ts';
+import { serverAccount } from './postgres/server-account.ts';
+import { socketFolder } from './postgres/socket-folder.ts';
+import { runRack, type RackSettings } from './sim/rack-process.ts';
 
 const version: string = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 const environment = process.env;
+const imageFolder = environment['MUSTER_IMAGES'] ?? join(environment['HOME'] ?? '/var/lib', '.cache/muster/images');
+const write = (text: string) => void process.stdout.write(text);
 
 /** JSON lines on stderr; `MUSTER_LOG_LEVEL` says how much. */
 function makeLog(program: string, name: string): Logger {
   return pino({ level: environment['MUSTER_LOG_LEVEL'] ?? 'info', base: { program, name } }, pino.destination({ dest: 2, sync: true }));
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one ends at once. */
+/** Resolves at the first SIGTERM or SIGINT, or when the process that runs us is gone; a second signal ends at once. */
 function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     let asked = false;
@@ -33,6 +58,8 @@ function untilStopped(): Promise<void> {
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
+    // `muster up` holds the other end of standard input: its end is the end of `muster up`, however that came.
+    if (environment['MUSTER_LIFELINE'] === 'stdin') process.stdin.once('close', resolve).once('error', resolve).resume();
   });
 }
 
@@ -52,44 +79,131 @@ const program = new Command('muster')
   .showHelpAfterError('(muster COMMAND --help tells more)')
   .exitOverride();
 
-addSettings(program.command('cell').description('Run one cell: API, metadata, network boot and power for its machines.'), CellConfig).action(async (options: Record<string, unknown>) => {
-  const config = await settingsFrom(CellConfig, options, environment);
-  const log = makeLog('cell', config.name);
-  const kill = killPoint();
-  await using cell = await startCell({
-    config,
-    version,
-    log,
-    ...(kill ? { killPoint: kill } : {}),
-  });
-  process.stdout.write(`cell ${cell.name} (number ${cell.number}) is up at ${cell.url}\n`);
-  await untilStopped();
-});
+const up: UpDoor = {
+  join: async (request) => void (await joinHub({ ...request, version })),
+  hubOf: async (folder) => (await readMembership(folder))?.hub,
+  moveHub: async (folder, hub) => {
+    const membership = await readMembership(folder);
+    if (membership) await writeMembership(folder, { ...membership, hub });
+  },
+  sweepDatabase: async (folder) => {
+    const database = join(folder, 'postgres');
+    await stopSurvivor(database);
+    try {
+      rmSync(socketFolder(database, serverAccount(join(database, 'data'))), { recursive: true, force: true });
+    } catch {
+      // There was never a database in it.
+    }
+  },
+};
+const settings = [CellConfig, HubConfig, FrontConfig].flatMap((schema) => settingsOf(schema).map(({ name }) => variableOf(name)));
+const tree = {
+  door: up,
+  program: [process.execPath, import.meta.filename] as const,
+  images: imageFolder,
+  // Settings of a single program are not for every program of the tree.
+  environment: Object.fromEntries(Object.entries(environment).filter(([name]) => !settings.includes(name))),
+  write,
+  untilStopped,
+};
+program.addCommand(upCommand(tree).helpGroup('Running Muster'));
+program.addCommand(demoCommand(tree).helpGroup('Running Muster'));
 
-const hub = addSettings(program.command('hub').description('Run the hub: users, keys, settings, images, and the registry of cells and fronts.'), HubConfig).action(async (options: Record<string, unknown>) => {
-  const config = await settingsFrom(HubConfig, options, environment);
-  await using running = await createHub({ config, version, log: makeLog('hub', 'hub') });
-  process.stdout.write(`hub is up at ${running.url} (fingerprint ${running.fingerprint})${running.plainUrl === undefined ? '' : `, for browsers at ${running.plainUrl}`}\n`);
+const cell = program.command('cell').description('A cell: API, metadata, network boot and power for its machines.').helpGroup('Running Muster');
+addSettings(cell.command('run', { isDefault: true }).description('Run one cell.'), CellConfig).action(async (options: Record<string, unknown>) => {
+  const config = await settingsFrom(CellConfig, options, environment);
+  const kill = killPoint();
+  await using running = await startCell({ config, version, log: makeLog('cell', config.name), ...(kill ? { killPoint: kill } : {}) });
+  write(`cell ${running.name} (number ${running.number}) is up at ${running.url}\n`);
   await untilStopped();
 });
-void hub;
+addJoin(cell, 'cell');
+
+const hub = program.command('hub').description('The hub: users, keys, settings, images, and the registry of cells and fronts.').helpGroup('Running Muster');
+addSettings(hub.command('run', { isDefault: true }).description('Run the hub.').option('--first-admin <file>', 'make the first admin, and write name, password and key into this file'), HubConfig).action(
+  async (options: Record<string, unknown>) => {
+    const config = await settingsFrom(HubConfig, options, environment);
+    const log = makeLog('hub', 'hub');
+    await using running = await createHub({ config, version, log });
+    const admin = typeof options['firstAdmin'] === 'string' ? await running.init() : undefined;
+    if (admin) await writeFile(String(options['firstAdmin']), `${JSON.stringify(admin)}\n`, { mode: 0o600, flag: 'wx' });
+    const ending = new AbortController();
+    const following = config.images === undefined ? undefined : followBuiltCatalogue(running.authority, config.images, ending.signal, (error) => log.warn({ err: error }, 'built images were not read'));
+    write(`hub is up at ${running.url} (fingerprint ${running.fingerprint})${running.plainUrl === undefined ? '' : `, for browsers at ${running.plainUrl}`}\n`);
+    await untilStopped();
+    ending.abort();
+    await following;
+  },
+);
+addSettings(hub.command('init').description('Make the first admin of a hub that is not running; its random password is printed once.').option('--user <name>', 'its name', 'admin'), HubConfig).action(
+  async (options: Record<string, unknown>) => {
+    const config = await settingsFrom(HubConfig, options, environment);
+    await using base = await openHubDatabase(config, makeLog('hub', 'hub'));
+    const authority = await Authority.open(base.database);
+    await ensureDefaults(authority);
+    const admin = await createFirstAdmin(authority, String(options['user']));
+    if (!admin) throw new SettingsError('This hub has an admin already.');
+    write(`user      ${admin.username}\npassword  ${admin.password}\nAPI key   ${admin.apiKey}\nThey are shown only this once.\n`);
+  },
+);
+hub.addCommand(inviteCommand('cell', { profileFile: profileFileOf(environment), write }));
+hub.addCommand(inviteCommand('front', { profileFile: profileFileOf(environment), write }));
+
+const front = program.command('front').description('A front: one API over all cells, without state.').helpGroup('Running Muster');
+addSettings(front.command('run', { isDefault: true }).description('Run a front.'), FrontConfig).action(async (options: Record<string, unknown>) => {
+  const config = await settingsFrom(FrontConfig, options, environment);
+  await using running = await startFront({ config, version, log: makeLog('front', 'front') });
+  write(`front is up at ${running.url}\n`);
+  await untilStopped();
+});
+addJoin(front, 'front');
+
+function addJoin(command: Command, role: 'cell' | 'front'): void {
+  command
+    .command('join')
+    .description(`Let the ${role} of a data folder join a hub. The token is good once, and the same command may be repeated.`)
+    .argument('<url>', 'the hub, https://HOST:5242')
+    .argument('<token>')
+    .argument('<fingerprint>', "SHA-256 of the hub's key, 64 hexadecimal digits")
+    .requiredOption('--folder <folder>', 'the data folder')
+    .option('--own-url <url>', 'where fronts and people reach it')
+    .action(async (url: string, token: string, fingerprint: string, { folder, ownUrl }: { folder: string; ownUrl?: string }) => {
+      const membership = await joinHub({ url, token, fingerprint, role, folder, version, ...(ownUrl === undefined ? {} : { ownUrl }) });
+      write(`${folder} is ${role} ${membership.name} (number ${membership.number}) of the hub at ${membership.hub}\n`);
+    });
+}
+
+program
+  .command('sim', { hidden: true })
+  .description('Run a rack of simulated machines, described as JSON.')
+  .argument('<json>')
+  .action(async (json: string) => {
+    await using rack = await runRack(JSON.parse(json) as RackSettings, write);
+    await untilStopped();
+    void rack;
+  });
 
 program
   .command('config')
   .description('Look at settings.')
+  .helpGroup('Running Muster')
   .addCommand(
     addSettings(new Command('show').description('Print the settings of a cell as they come out of file, environment and flags; secrets hidden.'), CellConfig).action(async (options: Record<string, unknown>) => {
-      process.stdout.write(`${showSettings(await settingsFrom(CellConfig, options, environment))}\n`);
+      write(`${showSettings(await settingsFrom(CellConfig, options, environment))}\n`);
     }),
   );
-
-program.addCommand(imageCommands(environment['MUSTER_IMAGES'] ?? join(environment['HOME'] ?? '/var/lib', '.cache/muster/images')));
+program.addCommand(imageCommands(imageFolder).helpGroup('Running Muster'));
+for (const command of loginCommands({ profileFile: profileFileOf(environment), write })) program.addCommand(command.helpGroup('Calling an API'));
+addApiCommands(program, { profileFile: profileFileOf(environment), write });
 
 try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
-  else {
+  else if (error instanceof ApiError) {
+    process.stderr.write(`muster: ${explainError(error)}\n`);
+    process.exitCode = exitCodeOf(error);
+  } else {
     const expected = error instanceof SettingsError || (error instanceof Error && 'code' in error) || environment['MUSTER_DEBUG'] === undefined;
     process.stderr.write(`muster: ${error instanceof Error ? (expected ? error.message : error.stack) : String(error)}\n`);
     process.exitCode = error instanceof SettingsError ? 2 : 1;

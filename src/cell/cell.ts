@@ -7,23 +7,32 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { fail } from '../contract/errors.ts';
+import type { GlobalReader } from '../global/document.ts';
+import { readMembership } from '../global/membership.ts';
 import type { CellGlobal } from '../global/standalone-global.ts';
 import type { Authenticate } from '../http/handler.ts';
 import { createServer, type Server } from '../http/server.ts';
 import type { Listen } from '../http/listener.ts';
 import { openFeedWakeups } from '../postgres/feed-wakeups.ts';
+import type { ApiContext } from './api/api-context.ts';
+import { spaceDoor, usageDoor } from './api/global-doors.ts';
+import { networkHandlers } from './api/network-handlers.ts';
 import { openCellGlobal } from './cell-global.ts';
 import { bootDoors } from './boot-door.ts';
 import { openCellDatabase, type CellDatabase } from './cell-database.ts';
 import type { CellConfig } from './config.ts';
+import { freeUnconfirmed } from './db/allocation-store.ts';
 import { openFinding } from './db/finding-store.ts';
+import { scriptTypes } from './db/script-result-store.ts';
 import { readSecretKey } from './db/secret-key.ts';
 import { startDhcpCare } from './dhcp-care.ts';
 import { imageCatalogue } from './image-catalogue.ts';
 import { openImageStore } from './images/store.ts';
 import { judge } from './judge-claim.ts';
+import { machineApi } from './machine-api.ts';
 import { bootHandlers, metadataHandlers } from './machine-side.ts';
-import { builtInScripts } from './metadata/built-in-scripts.ts';
+import { builtInScripts, commissioningScripts, testingScripts } from './metadata/built-in-scripts.ts';
+import { hostNameFor } from './metadata/host-name.ts';
 import { authenticateMachine } from './metadata/machine-authentication.ts';
 import type { MetadataContext } from './metadata/metadata-context.ts';
 import { statusReports } from './metadata/status-report.ts';
@@ -64,7 +73,15 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   const base = stack.use(await openCellDatabase(config, secretKey, log));
   const { database } = base;
   const { db } = database;
-  const global = stack.use(await openCellGlobal(config, base, options.version, { usage: { inUse: async () => undefined }, spaces: { networksOf: async () => ({ vlans: [], subnets: [] }) } }, log));
+  // The doors are asked only once global config is open; they need its reader, it needs them.
+  let reader: GlobalReader | undefined;
+  const readerNow = (): GlobalReader => {
+    if (!reader) throw new Error('global config is not open yet');
+    return reader;
+  };
+  const doors = { usage: usageDoor(db, readerNow), spaces: spaceDoor(db, readerNow) };
+  const global = stack.use(await openCellGlobal(config, base, options.version, doors, log));
+  reader = global.reader;
   const ending = new AbortController();
   const serviceUrl = `http://${config.service_address}:${config.port}`;
   const trouble = (service: string, reason: string) => {
@@ -124,8 +141,37 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     }
     return global.authenticate(request, oauth);
   };
+  const api: ApiContext = {
+    database,
+    wakeups,
+    global: global.reader,
+    secretKey,
+    cellName: config.name,
+    cellNumber: base.number,
+    power,
+    images: catalogue,
+    scripts: {
+      commissioning: () => [...commissioningScripts, ...global.reader.list('script').filter((script) => script.type === scriptTypes.commissioning).map((script) => script.name)],
+      testing: () => [...testingScripts, ...global.reader.list('script').filter((script) => script.type === scriptTypes.testing).map((script) => script.name)],
+      hostName: hostNameFor,
+    },
+    killPoint,
+  };
   const handlers = {
     ...global.handlers,
+    ...machineApi(api),
+    ...networkHandlers({
+      ...api,
+      version: options.version,
+      serviceAddress: config.service_address,
+      url: serviceUrl,
+      hub: (await readMembership(config.folder))?.hub,
+      lag: () => global.lag(),
+      services: () => [
+        { name: 'dhcpd', status: dhcp ? 'running' : 'off', status_info: '' },
+        { name: 'tftp', status: netboots && config.tftp_port > 0 ? 'running' : 'off', status_info: '' },
+      ],
+    }),
     ...metadataHandlers(metadata, reports),
     ...bootHandlers({ doors: boots, loaders, serviceUrl }),
   };
@@ -166,7 +212,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     },
     power: { targetOf: power.targetOf, killPoint },
     refreshDhcp: () => dhcp?.refresh() ?? Promise.resolve(),
-    freeUnconfirmed: () => Promise.resolve(0),
+    freeUnconfirmed: () => freeUnconfirmed(database),
     signal: ending.signal,
   });
   stack.defer(async () => {

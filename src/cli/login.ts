@@ -29,7 +29,7 @@ export function loginCommands({ profileFile, write }: LoginOptions): Command[] {
       write(`You are ${user.username} at ${url}; the profile is ${profile}.\n`);
     });
   const logout = new Command('logout')
-    .description('Forget a profile. The key itself stays good: revoke it with muster account delete-authorisation-token.')
+    .description('Forget a profile. The key itself stays good: revoke it with ./muster account delete-authorisation-token.')
     .argument('<profile>')
     .action(async (profile: string) => {
       const { current, profiles } = await readProfiles(profileFile);
@@ -41,7 +41,7 @@ export function loginCommands({ profileFile, write }: LoginOptions): Command[] {
   const list = new Command('profiles').description('List the profiles; the one with a star is meant when none is named.').action(async () => {
     const { current, profiles } = await readProfiles(profileFile);
     const lines = Object.entries(profiles).map(([name, { url }]) => `${name === current ? '*' : ' '} ${name}  ${url}\n`);
-    write(lines.join('') || 'None yet: muster login PROFILE URL\n');
+    write(lines.join('') || 'None yet: ./muster login PROFILE URL\n');
   });
   return [login, logout, list];
 }

@@ -63,7 +63,7 @@ export async function writeProfiles(path: string, profiles: Profiles): Promise<v
 export function chooseProfile({ current, profiles }: Profiles, name: string | undefined): Profile {
   const wanted = name ?? current;
   const names = Object.keys(profiles);
-  if (wanted === undefined || names.length === 0) throw new SettingsError('You are not logged in anywhere. Say where: muster login PROFILE URL');
+  if (wanted === undefined || names.length === 0) throw new SettingsError('You are not logged in anywhere. Say where: ./muster login PROFILE URL');
   const found = Object.hasOwn(profiles, wanted) ? profiles[wanted] : undefined;
   if (!found) throw new SettingsError(`There is no profile ${wanted}. There are: ${names.join(', ')}.`);
   return found;

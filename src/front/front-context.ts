@@ -36,6 +36,8 @@ export interface AskOptions {
   readonly ms?: number;
   readonly firstByte?: boolean;
   readonly signal?: AbortSignal;
+  /** Carry the caller's Idempotency-Key: only where the cell gets the caller's own call. */
+  readonly keyed?: boolean;
 }
 
 /** Ask one cell. @throws Absent, or the reason why the caller has gone. */
@@ -44,7 +46,7 @@ export function ask(context: FrontContext, call: LooseCall, cell: CellEntry, enc
   const headers: Record<string, string> = {
     'x-request-id': call.request.id,
     ...(contentType === undefined ? {} : { 'content-type': contentType }),
-    ...(call.request.idempotencyKey === undefined ? {} : { 'idempotency-key': call.request.idempotencyKey }),
+    ...(call.request.idempotencyKey === undefined || options.keyed !== true ? {} : { 'idempotency-key': call.request.idempotencyKey }),
     ...context.vouch(call, { name: cell.name, method, path }),
   };
   const { ms = context.callMs, firstByte = false, signal = call.request.signal } = options;
@@ -56,7 +58,7 @@ export async function forward(context: FrontContext, route: Route, call: LooseCa
   if (cell.out) throw fail('cell_absent', { cell: cell.name });
   const encoded = await encodeCall(route, carried);
   try {
-    const reply = await ask(context, call, cell, encoded);
+    const reply = await ask(context, call, cell, encoded, { keyed: true });
     return passOn(reply.status, reply.headers, reply.body);
   } catch (error) {
     throw absence(error, route, call);

@@ -51,14 +51,15 @@ export function idLists(route: Pick<Route, 'params'>): string[] {
  * parameters cut each other. undefined: it could be anywhere.
  */
 export function cellsNamed(names: readonly string[], fields: Fields): ReadonlySet<number> | undefined {
-  let named: Set<number> | undefined;
+  let named: ReadonlySet<number> | undefined;
   for (const name of names) {
     const values = fields[name];
     if (values === undefined || !idParams.has(name)) continue;
     const cells = values.flatMap((value) => value.split(',')).map(cellOfText);
     if (cells.some((cell) => cell === undefined)) continue;
-    const here = new Set(cells as number[]);
-    named = named === undefined ? here : named.intersection(here);
+    const here = cells as number[];
+    const before = named;
+    named = new Set(before === undefined ? here : here.filter((cell) => before.has(cell)));
   }
   return named;
 }

@@ -2,7 +2,7 @@
 import { Failure, fail, type ErrorCode, errors } from '../contract/errors.ts';
 import { bytes } from '../http/reply.ts';
 import { Absent, type CellReply } from './cell-line.ts';
-import { cellNumbered, type CellEntry } from './cell-registry.ts';
+import type { CellEntry } from './cell-registry.ts';
 import { encodeCall, type Fields } from './encode-call.ts';
 import { ask, forward, type FrontContext, type Reach } from './front-context.ts';
 import { jsonOf, textOf } from './answers.ts';
@@ -61,7 +61,7 @@ export const reachSplit: Reach = async (context, { route }, call) => {
   const outcomes = await Promise.all(
     shares.map(async (share): Promise<Outcome> => {
       try {
-        const reply = await ask(context, call, share.cell, await encodeCall(route, { ...call, fields: share.fields }));
+        const reply = await ask(context, call, share.cell, await encodeCall(route, { ...call, fields: share.fields }), { keyed: true });
         if (reply.status >= 300) return { share, refused: reply, text: await textOf(reply) };
         return { share, value: reply.status === 204 ? null : await jsonOf(reply) };
       } catch (error) {
@@ -88,7 +88,6 @@ function tell(failed: readonly Outcome[], done: readonly Outcome[]) {
   const [first] = failed;
   if (first && 'refused' in first) {
     const { refused } = first;
-    if (done.length === 0 && failed.length === 1) return bytes(text, 'text/plain; charset=utf-8', refused.status);
     if (refused.status < 500) return { ...bytes(text, 'text/plain; charset=utf-8', refused.status), headers: { 'muster-error': codeOf(refused) } };
   }
   throw new Failure('cell_absent', text);

@@ -35,7 +35,9 @@ export class ReplicaDatabase extends Error {
   override readonly name = 'ReplicaDatabase';
 
   constructor(hubKey: string) {
-    super(`This database follows the hub with the key ${fingerprintOf(hubKey)}, but the data folder has no membership. Join that hub again.`);
+    super(
+      `This database follows the hub with the key ${fingerprintOf(hubKey)}, but the data folder has no membership. Join that hub again.`,
+    );
   }
 }
 

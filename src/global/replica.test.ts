@@ -167,7 +167,7 @@ describe('whatever arrives, a replica is at some revision of the hub, whole, and
       expect(joined.memory.revision('config')).toEqual({ epoch: 1, n: 1 });
     });
 
-    test('a cell that stood alone joins; its database is nobody\'s authority from then on', async () => {
+    test("a cell that stood alone joins; its database is nobody's authority from then on", async () => {
       await empty();
       await sql`truncate global_origin, global_revision cascade`.execute(database.db);
       const alone = await Authority.open(database);

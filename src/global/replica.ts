@@ -6,7 +6,16 @@ import type { KeyObject } from 'node:crypto';
 import type { Database } from '../postgres/database.ts';
 import { refreshMemory } from './authority.ts';
 import { judgeBatch, type Judgement } from './batch.ts';
-import { announce, clearDocuments, ensureStreams, lockRevision, moveRevision, putDocuments, putOrigin, readOrigin } from './db/document-store.ts';
+import {
+  announce,
+  clearDocuments,
+  ensureStreams,
+  lockRevision,
+  moveRevision,
+  putDocuments,
+  putOrigin,
+  readOrigin,
+} from './db/document-store.ts';
 import { asGlobalDatabase, type GlobalTables } from './db/global-tables.ts';
 import type { Slice } from './document.ts';
 import { GlobalMemory } from './memory.ts';

@@ -10,6 +10,8 @@ export const HubConfig = Type.Object({
   database_url: Type.Optional(Type.String({ description: 'An external PostgreSQL, 15 or newer; left out: an embedded one.' })),
   address: Type.String({ default: '127.0.0.1', description: 'Where cells and fronts reach the hub, over TLS pinned to its key.' }),
   port: Type.Integer({ ...port, default: 5242 }),
+  listen: Type.Optional(Type.Array(Type.String(), { description: 'Further addresses for cells and fronts, on the same port.' })),
+  images: Type.Optional(Type.String({ description: 'A folder of built images that go into the catalogue by themselves.' })),
   /** Browsers and MAAS clients do not speak to a pinned Ed25519 key: this is the plain listener for them, behind a proxy or on loopback. */
   plain_address: Type.String({ default: '127.0.0.1' }),
   plain_port: Type.Optional(Type.Integer({ ...port, description: 'Left out: no plain listener.' })),

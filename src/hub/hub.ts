@@ -110,7 +110,9 @@ export async function createHub({ config, version, log, pages, checkReplies }: H
   });
   // Runs when a port is taken, and again after `close`, when it finds nothing to do.
   stack.defer(() => server.drain(0));
-  const secure = await server.listen({ host: config.address, port: config.port, tls: ownTls(key, 'muster hub') });
+  const tls = ownTls(key, 'muster hub');
+  const secure = await server.listen({ host: config.address, port: config.port, tls });
+  for (const host of config.listen ?? []) await server.listen({ host, port: secure.port, tls });
   const plain = config.plain_port === undefined ? undefined : await server.listen({ host: config.plain_address, port: config.plain_port });
   const owned = stack.move();
   const close = async (ms?: number): Promise<void> => {
@@ -127,6 +129,6 @@ export async function createHub({ config, version, log, pages, checkReplies }: H
     init: (username) => createFirstAdmin(authority, username),
     invite: (role, name) => invite(authority, key, role, name, 'hub'),
     close,
-    [Symbol.asyncDispose]: () => close(0),
+    [Symbol.asyncDispose]: () => close(),
   };
 }

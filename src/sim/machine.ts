@@ -69,6 +69,8 @@ const nextRound = 30;
 /** What firmware and iPXE ask again before they give a file up. */
 const fetchTries = 5;
 const fetchPause = 5;
+/** Boots that are remembered. */
+const mostBoots = 200;
 
 export class SimulatedMachine implements Chassis {
   readonly model: MachineModel;
@@ -159,6 +161,8 @@ export class SimulatedMachine implements Chassis {
     const bootId = randomBytes(16).toString('hex');
     const record: BootRecord = { bootId, at: Date.now(), purpose: 'firmware', bytes: 0, system: undefined, checkIns: 0, claimed: false, secondBoot: [], refused: undefined };
     this.boots.push(record);
+    // A machine that finds nothing to boot tries for ever.
+    if (this.boots.length > mostBoots) this.boots.shift();
     // What is still in flight when this boot ends must not outlive it.
     const ended = new AbortController();
     const signal = AbortSignal.any([power, ended.signal]);

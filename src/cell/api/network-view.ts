@@ -14,7 +14,8 @@ export async function networkView({ database, global }: Pick<NetworkContext, 'da
 
 /** An id of a path or parameter; NaN when it is none, which nothing has. */
 export function idOfText(text: string): number {
-  return /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  const id = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(id) ? id : Number.NaN;
 }
 
 /** `item`, or 404. @throws Failure `not_found`. */

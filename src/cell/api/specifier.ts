@@ -46,9 +46,9 @@ export function defaultFabric(networks: Pick<Networks, 'vlans'>): number {
 }
 
 export interface VlanChoice {
-  readonly vlan?: string;
-  readonly fabric?: string;
-  readonly vid?: number;
+  readonly vlan?: string | undefined;
+  readonly fabric?: string | undefined;
+  readonly vid?: number | undefined;
 }
 
 /**

@@ -78,7 +78,7 @@ export async function supply(db: CellDb, conditions: readonly MachineCondition[]
   const [row] = rows;
   const ruledOut = Object.fromEntries(conditions.map(({ name }, at) => [name, Number(row?.[`out_${at}`] ?? 0)]));
   return {
-    best: row?.best == null ? null : { system_id: row.best, cost: row.cost ?? 0 },
+    best: typeof row?.best === 'string' ? { system_id: row.best, cost: row.cost ?? 0 } : null,
     ready: row?.ready ?? 0,
     matching: row?.matching ?? 0,
     ruledOut,

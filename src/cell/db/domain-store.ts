@@ -14,11 +14,11 @@ export async function updateDomain(tx: CellDb, id: number, set: Updateable<Domai
   return (await tx.updateTable('domain').set(set).where('id', '=', id).executeTakeFirst()).numUpdatedRows === 1n;
 }
 
-/** Make it the one default. Two at once would each see the old default: hence the lock. */
-export async function setDefaultDomain(tx: CellDb, id: number): Promise<void> {
+/** Make it the one default; false when it is gone. Two at once would each see the old default: hence the lock. */
+export async function setDefaultDomain(tx: CellDb, id: number): Promise<boolean> {
   await sql`lock table domain in share row exclusive mode`.execute(tx);
   await sql`update domain set is_default = false where is_default and id <> ${id}`.execute(tx);
-  await sql`update domain set is_default = true where id = ${id}`.execute(tx);
+  return (await sql`update domain set is_default = true where id = ${id}`.execute(tx)).numAffectedRows === 1n;
 }
 
 /** Only when it is not the default, nor has a machine in it. */

@@ -77,7 +77,7 @@ export const netbootWithin = 15 * 60_000;
 /** An agent reports at least every 30 s; ten minutes of silence means that it is gone. */
 export const silentAfter = 10 * 60_000;
 /** The ephemeral environment powers itself off; before this the cell does not help. */
-export const offGrace = 20_000;
+export const offGrace = 10_000;
 /** An operation looks again at least this often, notified or not. */
 export const lookAgain = 15_000;
 

@@ -45,7 +45,8 @@ export function scriptHandlers(
         if (params.status === 'FAILED') await record(database.db, { kind: 'script_failed', systemId, description: params.error ?? 'the agent failed' });
         return 'OK';
       }
-      if (params.status === 'WORKING') {
+      // As MAAS's runner does: WORKING with an exit status is a result too, WORKING without is the start.
+      if (params.exit_status === undefined && !['OK', 'FAILED', 'TIMEDOUT'].includes(params.status)) {
         await scriptStarted(database.db, systemId, id);
         return 'OK';
       }

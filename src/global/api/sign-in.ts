@@ -19,6 +19,11 @@ export interface SignInOptions {
   readonly key: SigningKey;
 }
 
+/** Did the browser come over TLS? A front or proxy says how; its own connection to us says nothing of the browser's. */
+function overTls(request: CallRequest): boolean {
+  return (single(request, 'x-forwarded-proto') ?? new URL(request.origin).protocol.slice(0, -1)) === 'https';
+}
+
 type SignInRoutes = 'Authenticate.create' | 'Session.create' | 'Session.renew' | 'Session.delete';
 
 /** Handlers of the authority; a replica answers these with a refusal (`options` left out). */
@@ -41,7 +46,7 @@ export function signIn(to: WritesTo, { reader }: GlobalReads, options: SignInOpt
     if (!options) throw new Error('a session needs a key to be signed with');
     const now = Date.now();
     const text = mintSession(options.key.privateKey, user, now, session);
-    reply.header('set-cookie', sessionCookieHeader(text, request.origin.startsWith('https:')));
+    reply.header('set-cookie', sessionCookieHeader(text, overTls(request)));
     const expires = new Date((Math.floor(now / 1000) + sessionSeconds) * 1000).toISOString();
     return { session: text, username: user.username, is_superuser: user.is_superuser, expires };
   };
@@ -79,7 +84,7 @@ export function signIn(to: WritesTo, { reader }: GlobalReads, options: SignInOpt
         const body = { user: session.user.id, until: session.claims.until };
         await commit(to, call, 'access', (draft) => draft.put('revocation', session.claims.session, body));
       }
-      call.reply.header('set-cookie', sessionCookieHeader('', call.request.origin.startsWith('https:')));
+      call.reply.header('set-cookie', sessionCookieHeader('', overTls(call.request)));
     },
   };
 }

@@ -10,6 +10,7 @@ import { peekSeal } from '../../global/seal.ts';
 import { keyTextFromSpki, spkiOf, type SigningKey } from '../../global/signing-key.ts';
 import { asHub, lockInvitation, spendInvitation } from '../db/join-token-store.ts';
 import { noteGone, noteProgress, type Poller } from '../db/progress-store.ts';
+import { QuietPollers } from '../quiet-pollers.ts';
 import type { Feed } from '../feed.ts';
 
 export interface ReplicaApi {
@@ -28,6 +29,7 @@ function revisionOf(text: string): Revision {
 
 export function replicaHandlers({ authority, feed, key }: ReplicaApi): Handlers<ReplicaRoutes> {
   const db = asHub(authority.db);
+  const quiet = new QuietPollers((poller, seen) => noteGone(db, poller, seen));
   return {
     'ReplicaChanges.read': async ({ params, caller, request }) => {
       const { stream, wait = 0, version = '' } = params;
@@ -35,9 +37,10 @@ export function replicaHandlers({ authority, feed, key }: ReplicaApi): Handlers<
       // The header's signature was checked when the caller was authenticated.
       const claims = peekSeal(String(request.headers[callerHeader])) as { readonly process?: unknown };
       const poller: Poller = { role: caller.role, name: caller.name, process: String(claims.process) };
-      await noteProgress(db, poller, stream, after, version);
+      const seen = await noteProgress(db, poller, stream, after, version);
       await feed.waitFor(stream, after, wait * 1000, request.signal, request.draining);
-      if (request.signal.aborted && !request.draining.aborted) await noteGone(db, poller);
+      if (request.signal.aborted) await noteGone(db, poller, seen);
+      else quiet.expect(poller, seen);
       return feed.changes(stream, after);
     },
     'ReplicaSnapshot.read': ({ params }) => feed.snapshot(params.stream),

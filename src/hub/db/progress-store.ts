@@ -23,31 +23,31 @@ export interface Progress {
   readonly seen: Date;
 }
 
-/** Note that a process asked for what comes after `applied`: so it has that. Wakes writers that wait for it. */
-export async function noteProgress(db: HubDb, poller: Poller, stream: Stream, applied: Revision, version: string): Promise<void> {
+/** Note that a process asked for what comes after `applied`: so it has that. Wakes writers that wait for it. Returns when, as text. */
+export async function noteProgress(db: HubDb, poller: Poller, stream: Stream, applied: Revision, version: string): Promise<string> {
   const [epoch, n] = stream === 'access' ? [sql.ref('access_epoch'), sql.ref('access_n')] : [sql.ref('config_epoch'), sql.ref('config_n')];
   // One statement: this runs for every poll of every cell and front.
-  await sql`
+  const { rows } = await sql<{ seen: string }>`
     with noted as (
       insert into replica_progress (role, name, process, version, ${epoch}, ${n})
       values (${poller.role}, ${poller.name}, ${poller.process}, ${version}, ${applied.epoch}, ${applied.n})
       on conflict (role, name, process)
       do update set version = excluded.version, ${epoch} = excluded.${epoch}, ${n} = excluded.${n}, seen_at = now()
+      returning seen_at::text as seen
+    )
+    select seen, pg_notify(${progressChannel}, '') from noted`.execute(db);
+  return rows[0]?.seen ?? '';
+}
+
+/** A process that has begun no poll since the one of `seen` is not connected any more. What it had applied stays known. */
+export async function noteGone(db: HubDb, { role, name, process }: Poller, seen: string): Promise<void> {
+  await sql`
+    with noted as (
+      update replica_progress set seen_at = now() - make_interval(secs => ${connectedSeconds})
+      where role = ${role} and name = ${name} and process = ${process} and seen_at = ${seen}::timestamptz
       returning 1
     )
     select pg_notify(${progressChannel}, '') from noted`.execute(db);
-}
-
-/** The connection of a waiting process broke: it is not connected any more. What it had applied stays known. */
-export async function noteGone(db: HubDb, { role, name, process }: Poller): Promise<void> {
-  await db
-    .updateTable('replica_progress')
-    .set({ seen_at: sql`least(seen_at, now() - make_interval(secs => ${connectedSeconds}))` })
-    .where('role', '=', role)
-    .where('name', '=', name)
-    .where('process', '=', process)
-    .execute();
-  await sql`select pg_notify(${progressChannel}, '')`.execute(db);
 }
 
 /** Names of connected processes' programs that have not applied `revision` yet. */

@@ -1,0 +1,47 @@
+/** What global config asks of the cell: who uses a zone, pool, space or user, and which networks are in a space. */
+import type { SpaceDoor, UsageDoor } from '../../global/api/context.ts';
+import type { GlobalReader } from '../../global/document.ts';
+import type { CellDb } from '../db/cell-db.ts';
+import { readNetworks } from '../db/network-read.ts';
+import { machinesWith, vlansInSpace } from '../db/usage-store.ts';
+import { networkBodies } from './network-body.ts';
+
+/** Asked for when it is needed: global config is opened with these doors in hand. */
+type Reader = () => Pick<GlobalReader, 'get'>;
+
+function counted(count: number, one: string): string | undefined {
+  return count === 0 ? undefined : `${count} ${one}${count === 1 ? '' : 's'}`;
+}
+
+/** Machines know their owner by name: an id that names no user is used by nobody. */
+export function usageDoor(db: CellDb, reader: Reader): UsageDoor {
+  return {
+    inUse: async (kind, id) => {
+      if (kind === 'space') return counted(await vlansInSpace(db, id), 'VLAN');
+      const value = kind === 'user' ? reader().get('user', id)?.username : id;
+      return value === undefined ? undefined : counted(await machinesWith(db, kind, value), 'machine');
+    },
+  };
+}
+
+/** One read of the networks for all spaces that are asked for at once: a list of spaces costs the same however many there are. */
+export function spaceDoor(db: CellDb, reader: Reader): SpaceDoor {
+  let shared: ReturnType<typeof readNetworks> | undefined;
+  const networks = () =>
+    // It begins after the asker's turn ends and is not shared after it began, so nobody gets what was read before they asked.
+    (shared ??= Promise.resolve().then(() => {
+      shared = undefined;
+      return readNetworks(db);
+    }));
+  return {
+    networksOf: async (space) => {
+      const read = await networks();
+      const bodies = networkBodies(read, reader());
+      const isIn = (vlanId: number): boolean => (read.vlans.get(vlanId)?.space_id ?? null) === space;
+      return {
+        vlans: [...bodies.vlans.values()].filter((vlan) => isIn(vlan.id)),
+        subnets: [...bodies.subnets.values()].filter((subnet) => isIn(subnet.vlan.id)),
+      };
+    },
+  };
+}

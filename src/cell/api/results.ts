@@ -1,0 +1,171 @@
+/** What scripts found out about machines: result sets of one machine, and the older list over all. */
+import { fail } from '../../contract/errors.ts';
+import { scriptStatuses, scriptTypes } from '../../contract/resources/scripts.ts';
+import type { GlobalReader } from '../../global/document.ts';
+import type { Handlers } from '../../http/handler.ts';
+import { machineExists, newestRun, readOutputs, readResults, type OutputFilter, type ResultFilter, type ScriptResultRow } from '../db/result-read.ts';
+import { jsonList } from './json-list.ts';
+import { maasTime } from './maas-time.ts';
+import { uri } from './network-body.ts';
+import type { NetworkContext } from './network-context.ts';
+import { idOfText } from './network-view.ts';
+import { sumUp } from './script-status.ts';
+
+const types = [...Object.entries(scriptTypes), ['installation', { number: 1, name: 'Installation script' }] as const];
+const statusNames = new Map<number, string>(Object.values(scriptStatuses).map(({ number, name }) => [number, name]));
+
+/** Rows of the older list that are read at once; each may hold a script's whole output. */
+const outputsAtOnce = 50;
+
+function typeOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const known = types.find(([name, rule]) => name === text || String(rule.number) === text);
+  if (!known) throw fail('bad_request', { reason: `Unknown script type: ${text}.` });
+  return known[1].number;
+}
+
+/** Names of scripts from names and tags. */
+function namesOf(global: GlobalReader, filters: string | undefined): string[] | undefined {
+  const words = (filters ?? '').split(',').map((word) => word.trim());
+  const wanted = words.filter((word) => word !== '');
+  if (wanted.length === 0) return undefined;
+  const tagged = global.list('script').filter((script) => script.tags.some((tag) => wanted.includes(tag)));
+  return [...new Set([...wanted, ...tagged.map((script) => script.name)])];
+}
+
+function timeOrNull(at: Date | null): string | null {
+  return at === null ? null : maasTime(at);
+}
+
+function secondsOrNull(at: Date | null): number | null {
+  return at === null ? null : at.getTime() / 1000;
+}
+
+function runtime(started: Date | null, ended: Date | null): string {
+  if (started === null || ended === null) return '';
+  const seconds = Math.max(0, Math.round((ended.getTime() - started.getTime()) / 1000));
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+}
+
+function resultBody(row: ScriptResultRow, global: GlobalReader, withOutput: boolean) {
+  const text = (bytes: Buffer): string => bytes.toString('base64');
+  const output = { output: text(row.output), stdout: text(row.stdout), stderr: text(row.stderr), result: text(row.result) };
+  const script = global.named('script', row.name)?.id ?? null;
+  return {
+    id: row.id,
+    name: row.name,
+    created: maasTime(row.created),
+    updated: maasTime(row.ended ?? row.started ?? row.created),
+    status: row.status,
+    status_name: statusNames.get(row.status) ?? 'Unknown',
+    exit_status: row.exit_status,
+    started: timeOrNull(row.started),
+    ended: timeOrNull(row.ended),
+    runtime: row.runtime ?? runtime(row.started, row.ended),
+    starttime: secondsOrNull(row.started),
+    endtime: secondsOrNull(row.ended),
+    estimated_runtime: '',
+    parameters: {},
+    script_id: script,
+    script_revision_id: script,
+    suppressed: row.suppressed,
+    ...(withOutput ? output : {}),
+  };
+}
+
+/** The earliest, or latest, of those that are known. */
+function edge(times: readonly (Date | null)[], of: (...values: number[]) => number): Date | null {
+  const known = times.flatMap((time) => (time === null ? [] : [time.getTime()]));
+  return known.length === 0 ? null : new Date(of(...known));
+}
+
+function setBody(rows: readonly [ScriptResultRow, ...ScriptResultRow[]], global: GlobalReader, withOutput: boolean) {
+  const [first] = rows;
+  const status = sumUp(rows.map((row) => row.status));
+  const started = edge(rows.map((row) => row.started), Math.min);
+  const ended = rows.some((row) => row.ended === null) ? null : edge(rows.map((row) => row.ended), Math.max);
+  return {
+    id: first.operation_id,
+    system_id: first.system_id,
+    type: first.type,
+    type_name: types.find(([, rule]) => rule.number === first.type)?.[1].name ?? 'Unknown',
+    last_ping: timeOrNull(edge(rows.flatMap((row) => [row.started, row.ended]), Math.max)),
+    status: status.number,
+    status_name: status.name,
+    started: timeOrNull(started),
+    ended: timeOrNull(ended),
+    runtime: runtime(started, ended),
+    results: rows.map((row) => resultBody(row, global, withOutput)),
+    resource_uri: uri('nodes', first.system_id, 'results', first.operation_id),
+  };
+}
+
+/** Every output that a script has; the combined one where it is all there is. */
+function outputBodies(row: ScriptResultRow) {
+  const outputs: [string, Buffer][] = [
+    [row.name, row.stdout.length > 0 ? row.stdout : row.output],
+    ...(row.stderr.length > 0 ? [[`${row.name}.err`, row.stderr] as [string, Buffer]] : []),
+    ...(row.result.length > 0 ? [[`${row.name}.yaml`, row.result] as [string, Buffer]] : []),
+  ];
+  return outputs.map(([name, data]) => ({
+    created: maasTime(row.created),
+    updated: maasTime(row.ended ?? row.created),
+    id: row.id,
+    name,
+    node: { system_id: row.system_id },
+    result_type: row.type,
+    script_result: row.exit_status ?? 0,
+    data: data.toString('base64'),
+    resource_uri: uri('commissioning-results'),
+  }));
+}
+
+type ResultRoute = 'NodeScriptResults.read' | 'NodeScriptResult.read' | 'NodeResults.read' | 'InstallationResults.read';
+
+export function resultHandlers(context: NetworkContext): Handlers<ResultRoute> {
+  const { global } = context;
+  const { db } = context.database;
+  const sets = async (systemId: string, filter: ResultFilter) => {
+    const rows = await readResults(db, systemId, filter);
+    const runs = Map.groupBy(rows, (row) => `${row.operation_id}/${row.type}`);
+    return [...runs.values()].flatMap(([first, ...rest]) => (first ? [setBody([first, ...rest], global, filter.withOutput)] : []));
+  };
+  async function* pages(filter: OutputFilter): AsyncGenerator<readonly unknown[]> {
+    for (let after = 0; ; ) {
+      const rows = await readOutputs(db, filter, after, outputsAtOnce);
+      yield rows.flatMap(outputBodies);
+      if (rows.length < outputsAtOnce) return;
+      after = rows.at(-1)?.id ?? Number.MAX_SAFE_INTEGER;
+    }
+  }
+  const older = ({ params }: { readonly params: { readonly system_id?: string[]; readonly name?: string[]; readonly result_type?: number } }) =>
+    jsonList(
+      pages({
+        ...(params.system_id === undefined || params.system_id.length === 0 ? {} : { systemIds: params.system_id }),
+        ...(params.name === undefined || params.name.length === 0 ? {} : { names: params.name }),
+        ...(params.result_type === undefined ? {} : { type: params.result_type }),
+      }),
+    );
+  return {
+    'NodeScriptResults.read': async ({ path, params }) => {
+      const [type, names] = [typeOf(params.type), namesOf(global, params.filters)];
+      const filter = { withOutput: params.include_output ?? false, ...(type === undefined ? {} : { type }), ...(names ? { names } : {}) };
+      const shown = await sets(path.system_id, filter);
+      if (shown.length === 0 && !(await machineExists(db, path.system_id))) throw fail('not_found', { what: 'Machine' });
+      return shown;
+    },
+    'NodeScriptResult.read': async ({ path, params }) => {
+      const named = /^current-(commissioning|testing|installation)$/.exec(path.id)?.[1];
+      const type = typeOf(named);
+      const run = type === undefined ? idOfText(path.id) : await newestRun(db, path.system_id, type);
+      const names = namesOf(global, params.filters);
+      const filter = { withOutput: params.include_output ?? false, ...(type === undefined ? {} : { type }), ...(names ? { names } : {}) };
+      const [set] = run === undefined || Number.isNaN(run) ? [] : await sets(path.system_id, { ...filter, operationId: run });
+      if (!set) throw fail('not_found', { what: 'ScriptSet' });
+      return set;
+    },
+    'NodeResults.read': older,
+    'InstallationResults.read': older,
+  };
+}

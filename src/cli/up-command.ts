@@ -1,0 +1,78 @@
+/** `muster up`: the whole of Muster in one process tree, for a laptop and a small site. */
+import { Command } from 'commander';
+import { SettingsError } from './settings.ts';
+import { createStory, type Story } from './story.ts';
+import { raiseTree, type Tree, type UpDoor, type UpOptions } from './up.ts';
+
+/** What main.ts gives to commands that run a tree. */
+export interface TreeCommand {
+  readonly door: UpDoor;
+  readonly program: readonly [string, ...string[]];
+  /** The image folder: kept across runs. */
+  readonly images: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly write: (text: string) => void;
+  readonly untilStopped: () => Promise<void>;
+}
+
+export interface TreeFlags {
+  readonly data?: string;
+  readonly cells: string;
+  readonly fronts: string;
+  readonly port?: string;
+}
+
+/** The flags that all commands with a tree have. */
+export function addTreeFlags(command: Command, cells: number, fronts: number): Command {
+  return command
+    .option('--data <folder>', 'keep the data here; left out, a temporary folder that is removed at the end')
+    .option('--cells <number>', 'how many cells', String(cells))
+    .option('--fronts <number>', 'how many fronts', String(fronts))
+    .option('--port <port>', 'of the first front; the others follow (default: 5240, or the next that is free)');
+}
+
+/** @throws SettingsError when it is not a whole number from `low` to `high`. */
+export function wholeNumber(text: string, name: string, low: number, high: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= low && value <= high) return value;
+  throw new SettingsError(`${name} takes a whole number from ${low} to ${high}, not «${text}».`);
+}
+
+/** The options of a tree out of a command's flags. */
+export function treeOptions(given: TreeCommand, flags: TreeFlags, story: Story): UpOptions {
+  return {
+    ...(flags.data === undefined ? {} : { data: flags.data }),
+    ...(flags.port === undefined ? {} : { port: wholeNumber(flags.port, '--port', 1, 65_000) }),
+    cells: wholeNumber(flags.cells, '--cells', 1, 50),
+    fronts: wholeNumber(flags.fronts, '--fronts', 1, 20),
+    images: given.images,
+    program: given.program,
+    environment: given.environment,
+    door: given.door,
+    story,
+  };
+}
+
+/** Where it is and how to get in. */
+export function tellAccess(tree: Tree, story: Story): void {
+  const { plan, admin } = tree;
+  story.say('');
+  story.say(`  URL       ${plan.fronts.map(({ url }) => `${url}/MAAS/`).join('  ')}`);
+  story.say(`  user      ${admin.username}`);
+  story.say(`  password  ${admin.password ?? '(as it was)'}`);
+  story.say(`  API key   ${admin.apiKey}`);
+  story.say(`  data      ${tree.folder}${tree.temporary ? ' (removed at the end; --data FOLDER keeps it)' : ''}`);
+  story.say('');
+}
+
+export function upCommand(given: TreeCommand): Command {
+  const command = new Command('up').description('Run hub, fronts and cells here, joined. As root on Linux each cell has a rack in a network namespace of its own, with DHCP inside.');
+  return addTreeFlags(command, 1, 1).action(async (flags: TreeFlags) => {
+    const story = createStory(given.write);
+    await using tree = await raiseTree(treeOptions(given, flags, story));
+    tellAccess(tree, story);
+    story.say('Ctrl-C stops it.');
+    await given.untilStopped();
+    story.tell('stopping: fronts, then cells, then the hub');
+  });
+}

@@ -1,0 +1,64 @@
+/** The home of a front that has joined a hub: a replica in memory, a key that signs assertions, and a pinned line to the hub. */
+import type { Logger } from 'pino';
+import { fail } from '../contract/errors.ts';
+import { makeAssertion, assertionHeader } from '../global/assertion.ts';
+import { openFrontGlobal } from '../global/front-global.ts';
+import { keyFileIn, readMembership } from '../global/membership.ts';
+import { beginning, compareRevisions, formatRevision, streams } from '../global/revision.ts';
+import { fingerprintOf, loadSigningKey } from '../global/signing-key.ts';
+import type { LooseHandler } from '../http/dispatch.ts';
+import { replicaRegistry } from './cell-registry.ts';
+import type { FrontConfig } from './config.ts';
+import type { Vouch } from './front-context.ts';
+import type { Home } from './home.ts';
+import { openHubLine } from './hub-line.ts';
+
+/** How long a front waits for its replica before it listens all the same, and says `starting`. */
+const catchUpMs = 5_000;
+
+/** @throws Error when the folder has not joined as a front, or its files are damaged. */
+export async function openJoinedHome(config: FrontConfig, version: string, log: Logger): Promise<Home> {
+  await using stack = new AsyncDisposableStack();
+  const membership = await readMembership(config.folder);
+  if (membership?.role !== 'front') throw new Error(`${config.folder} has not joined a hub as a front: muster front join URL TOKEN FINGERPRINT`);
+  const key = await loadSigningKey(keyFileIn(config.folder));
+  const findings = {
+    report: (finding: { readonly kind: string; readonly subject: string; readonly data: object }) => log.warn({ finding }, 'something to look at'),
+  };
+  const onTrouble = (error: unknown) => log.warn({ err: error }, 'the hub could not be followed');
+  const global = stack.use(openFrontGlobal({ membership, key, version, findings, onTrouble }));
+  const urls = membership.hub.split(',').map((url) => url.trim());
+  const line = stack.use(openHubLine(urls, fingerprintOf(membership.hubKey), config.hub_ms, onTrouble));
+  const { reader } = global;
+
+  const vouch: Vouch = ({ caller }, { name, method, path }) => {
+    const user = caller.kind === 'user' ? reader.get('user', caller.userId) : undefined;
+    if (!user) return {};
+    const { username, id, is_superuser, generation } = user;
+    const claims = { user: username, userId: id, admin: is_superuser, generation, cell: name, method, path, front: membership.name };
+    return { [assertionHeader]: makeAssertion(key.privateKey, claims, Date.now()) };
+  };
+
+  const unready = () =>
+    streams.some((stream) => compareRevisions(reader.revision(stream), beginning) === 0) ? fail('starting', { program: 'front' }) : undefined;
+  await global.replication.caughtUp(catchUpMs).catch(onTrouble);
+  const owned = stack.move();
+  return {
+    name: membership.name,
+    registry: replicaRegistry(reader),
+    // Before it knows the users, a good key would look like a wrong one.
+    authenticate: (request, oauth) => {
+      const failure = unready();
+      if (failure) throw failure;
+      return global.authenticate(request, oauth);
+    },
+    vouch,
+    reads: new Map(Object.entries(global.handlers as unknown as Record<string, LooseHandler>)),
+    hub: { line, reader },
+    cellOfDomain: (name) => reader.get('domain_name', name)?.cell,
+    revision: () => streams.map((stream) => `${stream}=${formatRevision(reader.revision(stream))}`).join(' '),
+    lag: () => global.replication.lag(),
+    unready,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

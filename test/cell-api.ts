@@ -1,0 +1,174 @@
+// A cell's API without the rest of the cell: the real handlers over a real database, asked without a socket. For tests of what the API
+// answers; doors to BMCs, images and scripts are what the test says they are.
+import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import type { ApiContext, PowerReadingNow } from '../src/cell/api/api-context.ts';
+import { cellMigrations } from '../src/cell/cell-database.ts';
+import { claimDatabase } from '../src/cell/db/cell-identity.ts';
+import type { CellTables, DeployedImage } from '../src/cell/db/schema.ts';
+import { makeSecretKey } from '../src/cell/db/secret-key.ts';
+import { machineApi } from '../src/cell/machine-api.ts';
+import { hostNameFor } from '../src/cell/metadata/host-name.ts';
+import { powerDoors } from '../src/cell/power-door.ts';
+import { systemIdOf } from '../src/contract/ids.ts';
+import { globalMigrations } from '../src/global/migrations.ts';
+import type { BodyOf, Kind } from '../src/global/kinds.ts';
+import { streamOf } from '../src/global/kinds.ts';
+import { GlobalMemory } from '../src/global/memory.ts';
+import { fail } from '../src/contract/errors.ts';
+import { createServer } from '../src/http/server.ts';
+import { oauthHeader } from '../src/http/oauth.ts';
+import { feedMigrations } from '../src/postgres/feed.ts';
+import { openFeedWakeups } from '../src/postgres/feed-wakeups.ts';
+import { testDatabase, type TestDatabase } from './postgres.ts';
+
+export const cellNumber = 17;
+export const image: DeployedImage = { name: 'debian/12', architecture: 'amd64/generic', sha256: 'a'.repeat(64), size: 1000, cloud_init: true };
+
+const people = { admin: { userId: 1, admin: true }, ann: { userId: 2, admin: false }, bob: { userId: 3, admin: false } } as const;
+export type Person = keyof typeof people;
+
+export type Fields = Readonly<Record<string, string | readonly string[]>>;
+
+export interface CellApi {
+  readonly database: TestDatabase<CellTables>;
+  readonly global: GlobalMemory;
+  readonly context: ApiContext;
+  /** Send a request as somebody; `undefined` is nobody. Fields go into the query of GET and DELETE, else into a form. */
+  ask(who: Person | undefined, method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, fields?: Fields, headers?: Record<string, string>): Promise<Reply>;
+  put<K extends Kind>(kind: K, id: number, body: BodyOf<K>): void;
+  /** Make machines by SQL, all alike but for what `set` gives the n-th. Returns their system_ids. */
+  fleet(count: number, set?: (n: number) => Readonly<Record<string, string | number | boolean | null>>): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+  json<T = Record<string, unknown>>(): T;
+}
+
+export interface CellApiOptions {
+  /** What every BMC says when it is tried; undefined: it refuses. Left out: the real drivers are used. */
+  readonly bmc?: () => PowerReadingNow | undefined;
+  readonly killPoint?: (name: string) => void;
+}
+
+function encode(fields: Fields): string {
+  const pairs = Object.entries(fields).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : value.map((one) => [name, one])));
+  return new URLSearchParams(pairs as [string, string][]).toString();
+}
+
+function memoryOf(): { memory: GlobalMemory; put: CellApi['put'] } {
+  const memory = new GlobalMemory();
+  let n = 0;
+  const put = <K extends Kind>(kind: K, id: number, body: BodyOf<K>): void => {
+    n += 1;
+    const revision = { epoch: 1, n };
+    const stream = streamOf(kind);
+    memory.apply({ stream, to: revision, whole: false, documents: [{ kind, id: String(id), stream, revision, retired: false, body }] });
+  };
+  return { memory, put };
+}
+
+export async function cellApi(options: CellApiOptions = {}): Promise<CellApi> {
+  const database = await testDatabase<CellTables>([feedMigrations, globalMigrations, cellMigrations]);
+  const { db } = database;
+  const secretKey = makeSecretKey(randomBytes(32));
+  await claimDatabase(db, { number: cellNumber, name: 'c17', keyFingerprint: secretKey.fingerprint });
+  await db.insertInto('domain').values({ name: 'c17.example', is_default: true }).execute();
+  const { memory, put } = memoryOf();
+  put('zone', 1, { id: 1, name: 'default', description: '' });
+  put('zone', 2, { id: 2, name: 'east', description: 'the east wing' });
+  put('pool', 0, { id: 0, name: 'default', description: 'Default pool' });
+  put('pool', 7, { id: 7, name: 'lab', description: '' });
+  put('tag', 21, { id: 21, name: 'gpu', definition: '', comment: '', kernel_opts: '' });
+  put('tag', 22, { id: 22, name: 'fast', definition: '', comment: '', kernel_opts: '' });
+  const real = powerDoors(db, secretKey, new AbortController().signal);
+  const bmc = options.bmc;
+  const wakeups = openFeedWakeups(database.connection);
+  const context: ApiContext = {
+    database,
+    wakeups,
+    global: memory,
+    secretKey,
+    cellName: 'c17',
+    cellNumber,
+    power:
+      bmc === undefined
+        ? real
+        : {
+            targetOf: (systemId) => real.targetOf(systemId),
+            check: async (type, given, skipQuery) => {
+              const checked = await real.check(type, given, true);
+              if (skipQuery || type === 'manual') return checked;
+              const reading = bmc();
+              if (reading === undefined) throw fail('power_refused', { address: String(given['power_address']), reason: 'no answer' });
+              return { ...checked, reading };
+            },
+            query: async () => bmc() ?? { state: 'error', evidence: 'no answer' },
+          },
+    images: {
+      find: (name) => (['debian/12', '12'].includes(name) ? image : undefined),
+      fallback: () => image,
+    },
+    scripts: { commissioning: () => ['50-muster-inventory'], testing: () => ['10-muster-disk-read'], hostName: hostNameFor },
+    killPoint: options.killPoint ?? (() => undefined),
+  };
+  const handlers = machineApi(context);
+  const server = createServer({
+    program: 'cell',
+    version: '0.0.0',
+    routeIds: Object.keys(handlers) as (keyof typeof handlers)[],
+    handlers,
+    log: pino({ level: 'error' }),
+    checkReplies: true,
+    authenticate: (request, oauth) => {
+      if (oauth === undefined) return { kind: 'anonymous', address: request.address };
+      const person = people[oauth.token as Person];
+      if (person === undefined) throw fail('unauthorized');
+      return { kind: 'user', username: oauth.token, ...person, via: 'key', address: request.address };
+    },
+  });
+  return {
+    database,
+    global: memory,
+    context,
+    put,
+    async ask(who, method, path, fields = {}, headers = {}) {
+      const isQuery = method === 'GET' || method === 'DELETE';
+      const data = encode(fields);
+      const url = `/MAAS/api/2.0/${path}`;
+      const reply = await server.inject({
+        method,
+        url: isQuery && data !== '' ? `${url}${url.includes('?') ? '&' : '?'}${data}` : url,
+        headers: {
+          ...(who === undefined ? {} : { authorization: oauthHeader(`ck:${who}:secret`) }),
+          ...(isQuery ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+          ...headers,
+        },
+        ...(isQuery ? {} : { payload: data }),
+      });
+      return { status: reply.statusCode, text: reply.body, headers: reply.headers, json: () => reply.json() };
+    },
+    async fleet(count, set = () => ({})) {
+      const { id } = await db.selectFrom('domain').select('id').executeTakeFirstOrThrow();
+      const ids: string[] = [];
+      const rows = [];
+      for (let n = 0; ids.length < count; n += 1) {
+        const system_id = systemIdOf(cellNumber, n + 100_000);
+        if (system_id === undefined) continue;
+        rows.push({ system_id, hostname: `node-${ids.length}`, domain_id: id, status: 4, cpu_count: 4, memory: 8192, power_type: 'manual', ...set(ids.length) });
+        ids.push(system_id);
+      }
+      for (const row of rows) await db.insertInto('machine').values(row).execute();
+      return ids;
+    },
+    async close() {
+      await server.drain(100);
+      await wakeups.close();
+      await database.drop();
+    },
+  };
+}
