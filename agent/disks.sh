@@ -28,7 +28,7 @@ disk_serial() {
     [ -r "$file" ] && [ -n "$(trimmed "$file")" ] && { trimmed "$file"; return; }
   done
   [ -r "$path/device/vpd_pg80" ] || return 0
-  tail -c +5 "$path/device/vpd_pg80" | tr -d '\000' | sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' | head -n 1
+  tail -c +5 "$path/device/vpd_pg80" | tr -cd '\040-\176' | sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//'
 }
 
 # disk_wwn NAME: as udev writes ID_WWN: 0x… for naa, eui.… and nvme.… as they are; t10 names are no WWN.

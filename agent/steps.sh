@@ -189,7 +189,7 @@ unpack() {
   local url="$1" watcher sum
   case $url in /*) url=$muster_url$url ;; esac
   [ "$3" = tar.zst ] || fail "unpack: cannot unpack $3"
-  step "unpacking $url"
+  step "unpacking $(printf %.12s "$2")"
   rm -f "$run/sum.fifo" "$run/stream.head" "$run/unpack.error" "$run/unpack.broken"
   mkfifo "$run/sum.fifo"
   sha256sum <"$run/sum.fifo" >"$run/sum" &

@@ -51,15 +51,18 @@ function makeLog(program: string, name: string): Logger {
 function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     let asked = false;
+    const supervised = environment['MUSTER_LIFELINE'] === 'stdin';
     const stop = () => {
       if (asked) process.exit(130);
       asked = true;
+      // An open pipe would keep the process alive.
+      if (supervised) process.stdin.destroy();
       resolve();
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
     // `muster up` holds the other end of standard input: its end is the end of `muster up`, however that came.
-    if (environment['MUSTER_LIFELINE'] === 'stdin') process.stdin.once('close', resolve).once('error', resolve).resume();
+    if (supervised) process.stdin.once('close', () => asked || stop()).resume();
   });
 }
 
@@ -133,6 +136,7 @@ addSettings(hub.command('run', { isDefault: true }).description('Run the hub.').
     await untilStopped();
     ending.abort();
     await following;
+    await running.close();
   },
 );
 addSettings(hub.command('init').description('Make the first admin of a hub that is not running; its random password is printed once.').option('--user <name>', 'its name', 'admin'), HubConfig).action(
@@ -155,6 +159,7 @@ addSettings(front.command('run', { isDefault: true }).description('Run a front.'
   await using running = await startFront({ config, version, log: makeLog('front', 'front') });
   write(`front is up at ${running.url}\n`);
   await untilStopped();
+  await running.close();
 });
 addJoin(front, 'front');
 

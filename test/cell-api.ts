@@ -16,7 +16,7 @@ import type { BodyOf, Kind } from '../src/global/kinds.ts';
 import { streamOf } from '../src/global/kinds.ts';
 import { GlobalMemory } from '../src/global/memory.ts';
 import { fail } from '../src/contract/errors.ts';
-import { createServer } from '../src/http/server.ts';
+import { createServer, type Server } from '../src/http/server.ts';
 import { oauthHeader } from '../src/http/oauth.ts';
 import { feedMigrations } from '../src/postgres/feed.ts';
 import { openFeedWakeups } from '../src/postgres/feed-wakeups.ts';
@@ -34,6 +34,7 @@ export interface CellApi {
   readonly database: TestDatabase<CellTables>;
   readonly global: GlobalMemory;
   readonly context: ApiContext;
+  readonly server: Server;
   /** Send a request as somebody; `undefined` is nobody. Fields go into the query of GET and DELETE, else into a form. */
   ask(who: Person | undefined, method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, fields?: Fields, headers?: Record<string, string>): Promise<Reply>;
   put<K extends Kind>(kind: K, id: number, body: BodyOf<K>): void;
@@ -135,6 +136,7 @@ export async function cellApi(options: CellApiOptions = {}): Promise<CellApi> {
     database,
     global: memory,
     context,
+    server,
     put,
     async ask(who, method, path, fields = {}, headers = {}) {
       const isQuery = method === 'GET' || method === 'DELETE';

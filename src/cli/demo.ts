@@ -7,7 +7,7 @@ import { SettingsError } from './settings.ts';
 import { simulatedSeries, writeSimulatedImages } from './simulated-images.ts';
 import { startSimulatedRack, type RackMachine } from './simulated-rack.ts';
 import { createStory, type Story } from './story.ts';
-import { addTreeFlags, tellAccess, treeOptions, wholeNumber, type TreeCommand, type TreeFlags } from './up-command.ts';
+import { addTreeFlags, stopSignal, tellAccess, treeOptions, wholeNumber, type TreeCommand, type TreeFlags } from './up-command.ts';
 import { raiseTree, type Tree } from './up.ts';
 
 interface DemoFlags extends TreeFlags {
@@ -32,13 +32,13 @@ export function demoCommand(given: TreeCommand): Command {
       const story = createStory(given.write);
       const fault = flags.fault === undefined ? undefined : plantable[flags.fault];
       if (flags.fault !== undefined && fault === undefined) throw new SettingsError(`--fault knows ${Object.keys(plantable).join(', ')}, not «${flags.fault}».`);
-      const options = treeOptions(given, flags, story);
+      const { signal, ended } = stopSignal(given);
+      const options = treeOptions(given, flags, story, signal);
       const machines = wholeNumber(flags.machines, '--machines', options.cells * deployedPerCell, options.cells * 14);
       const images = async (folder: string) => {
         await writeSimulatedImages(join(folder, 'images'));
         return join(folder, 'images');
       };
-      const ended = given.untilStopped();
       await using tree = await raiseTree({ ...options, images });
       const played = play(tree, story, machines, fault, given.program);
       const count = await Promise.race([played, ended.then(() => 'stopped' as const)]);

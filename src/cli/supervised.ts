@@ -23,6 +23,8 @@ export interface ChildSpec {
 export interface SupervisedOptions {
   /** Told of deaths and new starts, one line each. */
   readonly tell: (line: string) => void;
+  /** Ends waiting for the first start. */
+  readonly signal: AbortSignal;
 }
 
 /** Ms before the nth start in a row; a minute of life forgets them. */
@@ -35,6 +37,7 @@ const forgetAfterMs = 60_000;
 export class Supervised {
   readonly spec: ChildSpec;
   readonly #tell: (line: string) => void;
+  readonly #signal: AbortSignal;
   #child: ChildProcess | undefined;
   #stopping = false;
   #failures = 0;
@@ -44,6 +47,7 @@ export class Supervised {
   constructor(spec: ChildSpec, options: SupervisedOptions) {
     this.spec = spec;
     this.#tell = options.tell;
+    this.#signal = options.signal;
   }
 
   get pid(): number | undefined {
@@ -52,8 +56,10 @@ export class Supervised {
 
   /** Resolves with the line that says that it is up. @throws Error with the program's own last words. */
   async start(): Promise<string> {
+    this.#signal.throwIfAborted();
     const { ready, ended } = this.#spawn();
-    const line = await Promise.race([ready, ended.then(() => undefined)]);
+    const given = new Promise<never>((_, reject) => this.#signal.addEventListener('abort', () => reject(this.#signal.reason), { once: true }));
+    const line = await Promise.race([ready, ended.then(() => undefined), given]);
     if (line === undefined) throw new Error(`${this.spec.name} did not start: ${lastWords(this.spec.log)}`);
     this.#life = this.#watch(ended);
     return line;

@@ -39,7 +39,7 @@ export function wholeNumber(text: string, name: string, low: number, high: numbe
 }
 
 /** The options of a tree out of a command's flags. */
-export function treeOptions(given: TreeCommand, flags: TreeFlags, story: Story): UpOptions {
+export function treeOptions(given: TreeCommand, flags: TreeFlags, story: Story, signal: AbortSignal): UpOptions {
   return {
     ...(flags.data === undefined ? {} : { data: flags.data }),
     ...(flags.port === undefined ? {} : { port: wholeNumber(flags.port, '--port', 1, 65_000) }),
@@ -50,6 +50,7 @@ export function treeOptions(given: TreeCommand, flags: TreeFlags, story: Story):
     environment: given.environment,
     door: given.door,
     story,
+    signal,
   };
 }
 
@@ -69,10 +70,18 @@ export function upCommand(given: TreeCommand): Command {
   const command = new Command('up').description('Run hub, fronts and cells here, joined. As root on Linux each cell has a rack in a network namespace of its own, with DHCP inside.');
   return addTreeFlags(command, 1, 1).action(async (flags: TreeFlags) => {
     const story = createStory(given.write);
-    await using tree = await raiseTree(treeOptions(given, flags, story));
+    const { signal, ended } = stopSignal(given);
+    await using tree = await raiseTree(treeOptions(given, flags, story, signal));
     tellAccess(tree, story);
     story.say('Ctrl-C stops it.');
-    await given.untilStopped();
+    await ended;
     story.tell('stopping: fronts, then cells, then the hub');
   });
+}
+
+/** Aborts at Ctrl-C, so that what is coming up goes down again in order. */
+export function stopSignal(given: TreeCommand): { readonly signal: AbortSignal; readonly ended: Promise<void> } {
+  const stopping = new AbortController();
+  const ended = given.untilStopped().then(() => stopping.abort(new Error('stopped before it was up; everything is removed')));
+  return { signal: stopping.signal, ended };
 }

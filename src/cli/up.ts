@@ -37,6 +37,8 @@ export interface UpOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly door: UpDoor;
   readonly story: Story;
+  /** Ends it while it comes up; afterwards nothing of it is left. */
+  readonly signal: AbortSignal;
 }
 
 export interface Admin {
@@ -57,7 +59,7 @@ export interface Tree extends AsyncDisposable {
 
 /** Bring everything up. Ends with an error that says what to do, and with nothing left behind. */
 export async function raiseTree(options: UpOptions): Promise<Tree> {
-  const { story, door } = options;
+  const { story, door, signal } = options;
   await using stack = new AsyncDisposableStack();
   await sweep(options);
   const folder = openRunFolder(options.data, tmpdir());
@@ -75,13 +77,9 @@ export async function raiseTree(options: UpOptions): Promise<Tree> {
   const hubPlainPort = await takePort('127.0.0.1', 5243, taken, false);
   const plan = planTree({ folder: folder.path, cells: options.cells, fronts: options.fronts, racks, hubPort, hubPlainPort, frontPorts, images, program: options.program });
   const environment = { ...options.environment, [runVariable]: folder.run, MUSTER_LIFELINE: 'stdin' };
-  const run = async (spec: Omit<ChildSpec, 'environment'>): Promise<Supervised> => {
-    const child = new Supervised({ ...spec, environment }, { tell: story.tell });
-    stack.defer(() => child.stop());
-    await child.start();
-    return child;
-  };
-  await run(specOf(plan.hub));
+  const hub = new Supervised({ ...specOf(plan.hub), environment }, { tell: story.tell, signal });
+  stack.defer(() => hub.stop());
+  await hub.start();
   const admin = readAdmin(plan.hub.adminFile);
   const client = createClient({ url: plan.hub.plainUrl, key: admin.apiKey });
   story.tell(`the hub is up at ${plan.hub.plainUrl}`);
@@ -93,7 +91,7 @@ export async function raiseTree(options: UpOptions): Promise<Tree> {
   const children: Supervised[] = [];
   // Fronts first: at the end, what was started last is stopped first, so clients see no front without cells.
   await allStarted([...plan.cells, ...plan.fronts].map(async (program) => {
-    const child = new Supervised({ ...specOf(program), environment }, { tell: story.tell });
+    const child = new Supervised({ ...specOf(program), environment }, { tell: story.tell, signal });
     children.push(child);
     await child.start();
     const { url } = program as { url?: string };
@@ -103,7 +101,7 @@ export async function raiseTree(options: UpOptions): Promise<Tree> {
   stack.defer(() => Promise.all(named(plan.cells).map((child) => child.stop())).then(() => undefined));
   stack.defer(() => Promise.all(named(plan.fronts).map((child) => child.stop())).then(() => undefined));
   await announce(client, plan);
-  for (const front of plan.fronts) await waitForCells(createClient({ url: front.url, key: admin.apiKey }), front.name, plan.cells.length);
+  for (const front of plan.fronts) await waitForCells(createClient({ url: front.url, key: admin.apiKey }), front.name, plan.cells.length, signal);
   const owned = stack.move();
   return {
     plan,
@@ -111,7 +109,7 @@ export async function raiseTree(options: UpOptions): Promise<Tree> {
     temporary: folder.temporary,
     admin,
     async add(spec) {
-      const child = new Supervised({ ...spec, environment }, { tell: story.tell });
+      const child = new Supervised({ ...spec, environment }, { tell: story.tell, signal });
       owned.defer(() => child.stop());
       await child.start();
       return child;
@@ -151,13 +149,14 @@ function programFolders(folder: string): string[] {
   return ['hub', ...Array.from({ length: 250 }, (_, index) => `c${index + 1}`)].map((name) => join(folder, name));
 }
 
-async function buildRacks({ cells, story }: UpOptions, stack: AsyncDisposableStack): Promise<RackPlan[]> {
+async function buildRacks({ cells, story, signal }: UpOptions, stack: AsyncDisposableStack): Promise<RackPlan[]> {
   const why = await whyNoRack();
   if (why !== undefined) {
     story.tell(`simulated machines only, DHCP off: ${why}`);
     return [];
   }
   const racks: RackPlan[] = [];
+  signal.throwIfAborted();
   for (let number = 1; number <= cells; number += 1) {
     const rack = planRack(thisOwner(), number, [...(await hostAddresses()), ...racks.map((one) => one.hostAddress)]);
     stack.defer(() => removeNamespace(rack.namespace));
@@ -183,7 +182,7 @@ async function announce(client: Client, plan: TreePlan): Promise<void> {
   for (const { name, url } of plan.cells) if (known.get(name) !== url) await client.call('Cell.update', { name }, { url });
 }
 
-async function waitForCells(client: Client, front: string, wanted: number): Promise<void> {
+async function waitForCells(client: Client, front: string, wanted: number, signal: AbortSignal): Promise<void> {
   let last: unknown;
   for (let tries = 0; tries < 300; tries += 1) {
     try {
@@ -194,7 +193,7 @@ async function waitForCells(client: Client, front: string, wanted: number): Prom
       if (!(error instanceof ApiError)) throw error;
       last = error.message;
     }
-    await sleep(200);
+    await sleep(200, undefined, { signal });
   }
   throw new Error(`The front ${front} does not see all ${wanted} cells after a minute: ${String(last)}`);
 }

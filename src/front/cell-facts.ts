@@ -1,67 +1,41 @@
-/** Cells and fronts as a front sees them: the registry of its replica, and what each cell says of itself at this moment. */
-import { Type, type Static } from 'typebox';
+/** Cells as a front sees them: the registry of its replica, and what each cell says of itself at this moment. */
+import type { Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { fail } from '../contract/errors.ts';
 import { Cell } from '../contract/resources/cells.ts';
-import { Finding } from '../contract/resources/findings.ts';
-import { Version } from '../contract/resources/program.ts';
 import { routes } from '../contract/routes.ts';
 import type { LooseCall } from '../http/dispatch.ts';
 import { jsonOf } from './answers.ts';
+import { Absent } from './cell-line.ts';
 import { cellNamed, type CellEntry } from './cell-registry.ts';
-import { encodeCall, type Fields } from './encode-call.ts';
+import { encodeCall } from './encode-call.ts';
 import { ask, type FrontContext } from './front-context.ts';
 
 type CellBody = Static<typeof Cell>;
 
-const isVersion = Compile(Version);
-const isSummary = Compile(Type.Object({ by_status: Type.Record(Type.String(), Type.Integer()) }));
-const isFindings = Compile(Type.Array(Type.Pick(Finding, ['severity'])));
-/** `access=3.12 config=3.40`, as every program's version says it. */
-const revisionText = /^access=(\S+) config=(\S+)$/;
+const isCell = Compile(Cell);
+const dark = { version: '', revision: null, lag: null, machines: null, findings: null };
 
-type Asked = 'Version.read' | 'Machines.summary' | 'Findings.read';
-
-async function read(context: FrontContext, call: LooseCall, cell: CellEntry, id: Asked, fields: Fields = {}) {
-  const encoded = await encodeCall(routes[id], { path: {}, fields, files: [], body: undefined });
-  const reply = await ask(context, call, cell, encoded, { ms: context.gatherMs, firstByte: true });
-  if (reply.status === 200) return { body: await jsonOf(reply), lag: Number(reply.headers['muster-config-lag'] ?? Number.NaN) };
-  reply.body.destroy();
-  throw new Error(`answered ${reply.status}`);
-}
-
-function countBySeverity(findings: readonly { readonly severity: string }[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { severity } of findings) counts[severity] = (counts[severity] ?? 0) + 1;
-  return counts;
+/** What the cell says of itself; undefined when it does not. */
+async function ownWord(context: FrontContext, call: LooseCall, cell: CellEntry): Promise<CellBody | undefined> {
+  const encoded = await encodeCall(routes['Cell.read'], { path: { name: cell.name }, fields: {}, files: [], body: undefined });
+  try {
+    const reply = await ask(context, call, cell, encoded, { ms: context.gatherMs, firstByte: true });
+    if (reply.status !== 200) return void reply.body.destroy();
+    const body = await jsonOf(reply);
+    return isCell.Check(body) ? body : undefined;
+  } catch (error) {
+    if (error instanceof Absent) return undefined;
+    throw error;
+  }
 }
 
 async function cellBody(context: FrontContext, call: LooseCall, cell: CellEntry): Promise<CellBody> {
-  const registered = {
-    number: cell.number,
-    name: cell.name,
-    url: cell.url,
-    state: cell.out ? ('out' as const) : ('in' as const),
-    resource_uri: `/MAAS/api/2.0/cells/${cell.name}/`,
-  };
-  const dark = { version: '', revision: null, lag: null, machines: null, findings: null };
-  if (cell.out) return { ...registered, ...dark, answering: null };
-  const [version, summary, findings] = await Promise.all(
-    [read(context, call, cell, 'Version.read'), read(context, call, cell, 'Machines.summary'), read(context, call, cell, 'Findings.read')].map((one) =>
-      one.catch(() => undefined),
-    ),
-  );
-  if (!version || !isVersion.Check(version.body)) return { ...registered, ...dark, answering: false };
-  const [, access, config] = revisionText.exec(version.body.muster?.revision ?? '') ?? [];
-  return {
-    ...registered,
-    answering: true,
-    version: version.body.muster?.version ?? version.body.version,
-    revision: access === undefined || config === undefined ? null : { access, config },
-    lag: Number.isFinite(version.lag) ? version.lag : null,
-    machines: summary && isSummary.Check(summary.body) ? summary.body.by_status : null,
-    findings: findings && isFindings.Check(findings.body) ? countBySeverity(findings.body) : null,
-  };
+  const { number, name, url } = cell;
+  const registered = { number, name, url, state: cell.out ? ('out' as const) : ('in' as const), resource_uri: `/MAAS/api/2.0/cells/${name}/` };
+  if (cell.out) return { ...dark, ...registered, answering: null };
+  const own = await ownWord(context, call, cell);
+  return { ...(own ?? dark), ...registered, answering: own !== undefined };
 }
 
 /** `Cells.read`. */

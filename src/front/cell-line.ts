@@ -68,7 +68,7 @@ interface Line {
 }
 
 /** Errors of a connection that was never made. */
-const unsent = new Set([
+export const unsent: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',
   'ENETUNREACH',
@@ -81,9 +81,12 @@ const connectMs = 2_000;
 /** A stream's heartbeats come every 15 s. */
 const silentMs = 60_000;
 
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' ? code : '';
+/** The code of an error, or of what caused it; empty when there is none. */
+export function codeOf(error: unknown): string {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && typeof at.code === 'string') return at.code;
+  }
+  return '';
 }
 
 /** Resolves when the body has a byte, or has ended. */

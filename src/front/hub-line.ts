@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { fail } from '../contract/errors.ts';
 import { pinnedFetch } from '../global/pinned-fetch.ts';
-import type { Outgoing } from './cell-line.ts';
+import { codeOf, unsent, type Outgoing } from './cell-line.ts';
 
 export interface HubReply {
   readonly status: number;
@@ -37,7 +37,7 @@ export function openHubLine(urls: readonly string[], fingerprint: string, ms: nu
 
   return {
     send: async (outgoing, signal) => {
-      // Another process is tried only where nothing can be done twice: one address that refuses a connection, or a read.
+      // Another process is tried only where nothing can be done twice: a read, or a connection that was never made.
       for (let tried = 0; tried < urls.length; tried += 1) {
         const at = (good + tried) % urls.length;
         try {
@@ -47,8 +47,7 @@ export function openHubLine(urls: readonly string[], fingerprint: string, ms: nu
         } catch (error) {
           if (signal.aborted) throw signal.reason;
           onTrouble(error);
-          const code = (error as { cause?: { code?: unknown } }).cause?.code;
-          if (outgoing.method !== 'GET' && code !== 'ECONNREFUSED' && code !== 'EHOSTUNREACH') break;
+          if (outgoing.method !== 'GET' && !unsent.has(codeOf(error))) break;
         }
       }
       throw fail('hub_absent');

@@ -1,7 +1,6 @@
 /** The home of a front that has joined a hub: a replica in memory, a key that signs assertions, and a pinned line to the hub. */
 import type { Logger } from 'pino';
 import { fail } from '../contract/errors.ts';
-import { makeAssertion, assertionHeader } from '../global/assertion.ts';
 import { openFrontGlobal } from '../global/front-global.ts';
 import { keyFileIn, readMembership } from '../global/membership.ts';
 import { beginning, compareRevisions, formatRevision, streams } from '../global/revision.ts';
@@ -9,9 +8,9 @@ import { fingerprintOf, loadSigningKey } from '../global/signing-key.ts';
 import type { LooseHandler } from '../http/dispatch.ts';
 import { replicaRegistry } from './cell-registry.ts';
 import type { FrontConfig } from './config.ts';
-import type { Vouch } from './front-context.ts';
 import type { Home } from './home.ts';
 import { openHubLine } from './hub-line.ts';
+import { assertingVouch } from './vouch.ts';
 
 /** How long a front waits for its replica before it listens all the same, and says `starting`. */
 const catchUpMs = 5_000;
@@ -31,14 +30,7 @@ export async function openJoinedHome(config: FrontConfig, version: string, log: 
   const line = stack.use(openHubLine(urls, fingerprintOf(membership.hubKey), config.hub_ms, onTrouble));
   const { reader } = global;
 
-  const vouch: Vouch = ({ caller }, { name, method, path }) => {
-    const user = caller.kind === 'user' ? reader.get('user', caller.userId) : undefined;
-    if (!user) return {};
-    const { username, id, is_superuser, generation } = user;
-    const claims = { user: username, userId: id, admin: is_superuser, generation, cell: name, method, path, front: membership.name };
-    return { [assertionHeader]: makeAssertion(key.privateKey, claims, Date.now()) };
-  };
-
+  const vouch = assertingVouch(reader, key, membership.name, () => global.replication.now());
   const unready = () =>
     streams.some((stream) => compareRevisions(reader.revision(stream), beginning) === 0) ? fail('starting', { program: 'front' }) : undefined;
   await global.replication.caughtUp(catchUpMs).catch(onTrouble);

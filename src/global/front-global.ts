@@ -14,6 +14,7 @@ export interface FrontGlobal extends AsyncDisposable {
   readonly authenticate: Authenticate;
   /** Reads of global resources; writes are the front's to forward. */
   readonly handlers: ReturnType<typeof createGlobalReads>;
+  /** Its `now()` is the time for assertions. */
   readonly replication: Replication;
 }
 
@@ -37,7 +38,7 @@ export function openFrontGlobal(options: FrontGlobalOptions): FrontGlobal {
   return {
     reader,
     replication,
-    authenticate: createAuthenticate({ reader, audience: undefined, sessionKey: hubKey }),
+    authenticate: createAuthenticate({ reader, audience: undefined, sessionKey: hubKey, now: () => replication.now() }),
     handlers: createGlobalReads({ reader }),
     [Symbol.asyncDispose]: () => replication[Symbol.asyncDispose](),
   };

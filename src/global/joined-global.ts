@@ -29,7 +29,7 @@ export async function openJoinedGlobal<Schema>(
   return {
     reader,
     replication,
-    authenticate: createAuthenticate({ reader, audience: membership.name, sessionKey: hubKey }),
+    authenticate: createAuthenticate({ reader, audience: membership.name, sessionKey: hubKey, now: () => replication.now() }),
     handlers: createGlobalHandlers({ hub: membership.hub }, { reader, spaces }),
     lag: () => replication.lag(),
     [Symbol.asyncDispose]: async () => {

@@ -32,6 +32,8 @@ export interface ReplicationOptions {
 export interface Replication extends AsyncDisposable {
   /** Seconds since the hub last answered for the stream that has waited longest; since the start, before it ever did. */
   lag(): number;
+  /** The time by the hub's clock, ms since 1970; our own until the hub has answered. */
+  now(): number;
   revisions(): Readonly<Record<Stream, Revision>>;
   /** Resolves when both streams have been applied once; rejects with the last trouble after `ms`. A replica read from disk needs no waiting. */
   caughtUp(ms: number): Promise<void>;
@@ -55,9 +57,9 @@ function feedClient(
       const headers = new Headers(init.headers);
       headers.set(callerHeader, sealCaller(options.key.privateKey, claims));
       const response = await fetch(to, { ...init, headers });
-      // Our clock may be far off; the hub's refusals say what it takes the time to be.
-      const date = Date.parse(response.headers.get('date') ?? '');
-      if (response.status === 401 && Number.isFinite(date)) clock.skewMs = date - Date.now();
+      // Sessions and assertions are judged by the clock; the hub's is everybody's. Its Date has whole seconds.
+      const off = Date.parse(response.headers.get('date') ?? '') - Date.now();
+      if (Number.isFinite(off)) clock.skewMs = Math.abs(off) < 2_000 ? 0 : off;
       return response;
     },
   });
@@ -114,6 +116,7 @@ export function startReplication(options: ReplicationOptions): Replication {
   const running = Promise.all(streams.map(follow));
   return {
     lag,
+    now: () => Date.now() + clock.skewMs,
     revisions: () => ({ access: replica.memory.revision('access'), config: replica.memory.revision('config') }),
     caughtUp: async (ms) => {
       const until = performance.now() + ms;

@@ -107,7 +107,13 @@ async function endGhost(socketFolder: string): Promise<void> {
   const lock = join(socketFolder, '.s.PGSQL.5432.lock');
   if (!existsSync(lock)) return;
   const ghost = identityOf(Number.parseInt(readFileSync(lock, 'utf8'), 10));
-  if (ghost === undefined || !isGhost(ghost.pid)) return;
+  if (ghost === undefined) {
+    // PostgreSQL asks kill(pid, 0), to which a zombie answers too: killed together with its parent, and not yet reaped by init (which in
+    // a container may never happen). It would refuse to start on a lock that nobody holds.
+    rmSync(lock, { force: true });
+    return;
+  }
+  if (!isGhost(ghost.pid)) return;
   for (let waited = 0; waited < 5_000 && isAlive(ghost) === true; waited += 20) {
     if (waited % 2_000 === 0) signalAll([ghost.pid], waited === 0 ? 'SIGQUIT' : 'SIGKILL');
     await sleep(20);

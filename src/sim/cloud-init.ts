@@ -38,16 +38,26 @@ function keyOf(from: Record<string, unknown>): string {
   return parts.join(':');
 }
 
-/** The seed of a root file system. JSON is YAML, and the installer writes JSON. @throws Error that says what is missing. */
+/**
+ * The seed of a root file system: YAML of one key a line with JSON after it, which is the part of YAML that the installer writes. As ds-identify,
+ * which decides whether cloud-init runs at all, it wants MAAS in a line `datasource_list: [..]`.
+ * @throws Error that says what is missing.
+ */
 export function readSeed(text: string): CloudSeed {
   const [first, ...rest] = text.split('\n');
   if (first !== '#cloud-config') throw new Error(`${seedFile} does not begin with #cloud-config`);
-  let config: Record<string, unknown>;
-  try {
-    config = record(JSON.parse(rest.join('\n')));
-  } catch (error) {
-    throw new Error(`${seedFile} is not JSON: ${(error as Error).message}`, { cause: error });
+  const config: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const line of rest.filter((one) => one.trim() !== '')) {
+    const match = /^([a-z_]+): (.+)$/.exec(line);
+    try {
+      if (match === null) throw new Error('not a key and a value');
+      config[match[1] ?? ''] = JSON.parse(match[2] ?? '');
+    } catch (error) {
+      throw new Error(`${seedFile}: ${JSON.stringify(line.slice(0, 80))}: ${(error as Error).message}`, { cause: error });
+    }
   }
+  const sources: unknown = config['datasource_list'];
+  if (!Array.isArray(sources) || !sources.includes('MAAS')) throw new Error(`${seedFile} lists no datasource MAAS: cloud-init stays off`);
   const maas = record(record(config['datasource'])['MAAS']);
   const url = maas['metadata_url'];
   if (typeof url !== 'string' || !url.startsWith('http://')) throw new Error(`${seedFile} names no metadata_url`);

@@ -13,6 +13,8 @@ export type AnsweredCall = 'enlist' | 'check-in' | 'maas-scripts' | 'signal' | '
 export interface MachineFaults {
   /** Stops there for ever, switched on, until its power is cut. Takes effect once. */
   readonly hangsAt?: BootStage;
+  /** The same, but only in a boot to deploy. Takes effect once. */
+  readonly hangsInDeployAt?: BootStage;
   /** Its power fails there, in the middle of the step. Takes effect `times` times (1). */
   readonly diesAt?: { readonly stage: BootStage; readonly times?: number };
   /** This function of a plan ends in failure, every time. */
@@ -58,23 +60,25 @@ export type Fate = 'goes on' | 'hangs' | 'dies' | 'fails';
 /** The faults of one machine and which of them are used up. */
 export interface FaultState {
   readonly given: MachineFaults;
-  at(stage: BootStage): Fate;
+  /** `purpose` is the boot's, as far as it is known. */
+  at(stage: BootStage, purpose: string): Fate;
   dropsRequest(): boolean;
   losesReply(call: AnsweredCall): boolean;
 }
 
 export function createFaultState(given: MachineFaults, random: Random): FaultState {
   let deaths = given.diesAt === undefined ? 0 : (given.diesAt.times ?? 1);
-  let hangs = given.hangsAt === undefined ? 0 : 1;
+  let hangs = 1;
   const losing = new Set(given.repliesLost);
   return {
     given,
-    at(stage) {
+    at(stage, purpose) {
       if (given.diesAt?.stage === stage && deaths > 0) {
         deaths -= 1;
         return 'dies';
       }
-      if (given.hangsAt === stage && hangs > 0) {
+      const isHanging = given.hangsAt === stage || (given.hangsInDeployAt === stage && purpose === 'deploy');
+      if (isHanging && hangs > 0) {
         hangs -= 1;
         return 'hangs';
       }

@@ -24,15 +24,16 @@ describe('kernel command line', () => {
 
 describe("cloud-init's seed", () => {
   const keys = { consumer_key: 'c', token_key: 't', token_secret: 's' };
-  const seed = (config: object) => `#cloud-config\n${JSON.stringify(config, null, 1)}\n`;
+  const seed = (config: object) => `#cloud-config\n${Object.entries(config).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`).join('')}`;
 
   test('datasource and webhook', () => {
-    const text = seed({ datasource: { MAAS: { metadata_url: 'http://h/MAAS/metadata/', consumer_secret: '', ...keys } }, reporting: { x: { type: 'webhook', endpoint: 'http://h/s', ...keys } } });
+    const text = seed({ datasource_list: ['MAAS'], datasource: { MAAS: { metadata_url: 'http://h/MAAS/metadata/', consumer_secret: '', ...keys } }, reporting: { x: { type: 'webhook', endpoint: 'http://h/s', ...keys } } });
     expect(readSeed(text)).toEqual({ metadataUrl: 'http://h/MAAS/metadata', key: 'c:t:s', reporting: { endpoint: 'http://h/s', key: 'c:t:s' } });
   });
 
   test('any text is a seed or an error', () => {
-    expect(() => readSeed(seed({ datasource: { MAAS: { metadata_url: 'http://h/' } } }))).toThrow(/credential/);
+    expect(() => readSeed(seed({ datasource_list: ['MAAS'], datasource: { MAAS: { metadata_url: 'http://h/' } } }))).toThrow(/credential/);
+    expect(() => readSeed(seed({ datasource: {} }))).toThrow(/stays off/);
     fc.assert(fc.property(fc.oneof(fc.string(), fc.json().map((json) => `#cloud-config\n${json}`)), (text) => void expect(() => readSeed(text)).toThrow(Error)));
   });
 });

@@ -175,7 +175,7 @@ export class SimulatedMachine implements Chassis {
       address: this.#options.address,
       bootId,
       signal,
-      reach: (stage) => this.#reach(stage, signal),
+      reach: (stage) => this.#reach(stage, record, signal),
       work: (seconds) => pace.pause(seconds * slow, signal),
       say: (text) => this.#say(bootId, text),
     };
@@ -190,17 +190,17 @@ export class SimulatedMachine implements Chassis {
     }
   }
 
-  async #reach(stage: BootStage, signal: AbortSignal): Promise<void> {
+  async #reach(stage: BootStage, { purpose, bootId }: BootRecord, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.stage = stage;
-    switch (this.faults.at(stage)) {
+    switch (this.faults.at(stage, purpose)) {
       case 'goes on':
         return;
       case 'hangs':
-        this.#say('', `hangs at ${stage}`);
+        this.#say(bootId, `hangs at ${stage}`);
         return untilAborted(signal);
       case 'dies':
-        this.#say('', `loses its power at ${stage}`);
+        this.#say(bootId, `loses its power at ${stage}`);
         this.#cut();
         throw new PowerLost(`the power failed at ${stage}`);
       case 'fails':

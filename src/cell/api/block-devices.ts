@@ -21,7 +21,8 @@ function textOr(text: string | undefined): string | null {
 }
 
 function refuseNameless(serial: string | null, idPath: string | null): void {
-  if (serial === null && idPath === null) throw invalid({ __all__: ['serial or id_path is required: a deployment must know the disk again.'] });
+  if (serial === null && idPath === null)
+    throw invalid({ __all__: ['serial or id_path is required: a deployment must know the disk again.'] });
 }
 
 type DiskCall = PartCall & { readonly path: { readonly system_id: string; readonly id: string } };
@@ -43,7 +44,8 @@ export function blockDeviceHandlers(context: NetworkContext): Handlers<DiskRoute
       await work(tx, disk, machine);
       return { did: `Block device ${disk.name} ${did}`, value: disk.id };
     });
-  const changed = async (...given: Parameters<typeof change>): Promise<BlockDeviceBody> => show(given[0].path.system_id, await change(...given));
+  const changed = async (...given: Parameters<typeof change>): Promise<BlockDeviceBody> =>
+    show(given[0].path.system_id, await change(...given));
   return {
     'BlockDevices.read': ({ path }) => bodies(path.system_id),
     'BlockDevice.read': ({ path }) => show(path.system_id, idOfText(path.id)),
@@ -60,7 +62,10 @@ export function blockDeviceHandlers(context: NetworkContext): Handlers<DiskRoute
     'BlockDevice.update': (call) => {
       const { model, serial, id_path, ...plain } = call.params;
       return changed(call, 'changed', async (tx, disk) => {
-        const after = { serial: serial === undefined ? disk.serial : textOr(serial), id_path: id_path === undefined ? disk.id_path : textOr(id_path) };
+        const after = {
+          serial: serial === undefined ? disk.serial : textOr(serial),
+          id_path: id_path === undefined ? disk.id_path : textOr(id_path),
+        };
         refuseNameless(after.serial, after.id_path);
         const isAnother = after.serial !== disk.serial || after.id_path !== disk.id_path || (plain.size ?? disk.size) !== disk.size;
         await updateDisk(tx, disk.id, { ...plain, ...after, ...(model === undefined ? {} : { model: textOr(model) }) }, isAnother);

@@ -2,7 +2,16 @@
 import { fail } from '../../contract/errors.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { CellDb } from '../db/cell-db.ts';
-import { deleteFabric, ensureFabric, insertFabric, readFabrics, updateFabric, useOfVlans, type FabricRow, type VlanUse } from '../db/fabric-store.ts';
+import {
+  deleteFabric,
+  ensureFabric,
+  insertFabric,
+  readFabrics,
+  updateFabric,
+  useOfVlans,
+  type FabricRow,
+  type VlanUse,
+} from '../db/fabric-store.ts';
 import { isStillReferenced, lockNetworks } from '../db/network-guard.ts';
 import { readNetworks } from '../db/network-read.ts';
 import { uri, type NetworkBodies } from './network-body.ts';
@@ -48,12 +57,21 @@ export function fabricHandlers(context: NetworkContext): Handlers<FabricRoute> {
   const { database } = context;
   const show = async (id: number) => {
     const [fabrics, view] = await Promise.all([readFabrics(database.db), networkView(context)]);
-    return fabricBody(found(fabrics.find((fabric) => fabric.id === id), 'Fabric'), view);
+    return fabricBody(
+      found(
+        fabrics.find((fabric) => fabric.id === id),
+        'Fabric',
+      ),
+      view,
+    );
   };
   const remove = async (tx: CellDb, id: number) => {
     await lockNetworks(tx);
     const fabrics = await readFabrics(tx);
-    const fabric = found(fabrics.find((one) => one.id === id), 'Fabric');
+    const fabric = found(
+      fabrics.find((one) => one.id === id),
+      'Fabric',
+    );
     if (fabric.id === fabrics[0]?.id) throw fail('bad_request', { reason: 'This fabric is the default fabric, it cannot be deleted.' });
     const vlans = [...(await readNetworks(tx)).vlans.values()].filter((vlan) => vlan.fabric_id === id).map((vlan) => vlan.id);
     await refusingInUse(`Fabric ${fabric.name}`, usersOf(await useOfVlans(tx, vlans)), () => deleteFabric(tx, id));

@@ -51,9 +51,11 @@ export function findingHandlers(context: ApiContext): Handlers<'Findings.read' |
         kinds: (params.kind ?? allKinds).filter((kind) => params.severity?.includes(findingKinds[kind].severity) ?? true),
         resolvedToo: params.resolved === true,
       };
-      const read = (below: number | undefined, limit: number) =>
-        readFindings(database.db, below === undefined ? filter : { ...filter, below }, limit);
-      return rowList(params, reply, read, (row) => findingBody(row, cellName));
+      return rowList(params, reply, {
+        read: (behind, limit) => readFindings(database.db, behind === undefined ? filter : { ...filter, behind }, limit),
+        placeOf: (row) => ({ at: instant(row.last_seen), id: row.id }),
+        body: (row) => findingBody(row, cellName),
+      });
     },
     'Finding.read': async ({ path }) => findingBody(await one(path.id), cellName),
     'Finding.dismiss': async ({ path, params, caller }) => {

@@ -4,7 +4,15 @@ import type { RouteParams } from '../../contract/routes.ts';
 import type { Handlers } from '../../http/handler.ts';
 import { UniqueViolation } from '../../postgres/database-errors.ts';
 import type { CellDb } from '../db/cell-db.ts';
-import { defaultRoute, deleteLinks, insertLink, linksOf, updateInterface, type NewLink, type OwnedInterface } from '../db/interface-store.ts';
+import {
+  defaultRoute,
+  deleteLinks,
+  insertLink,
+  linksOf,
+  updateInterface,
+  type NewLink,
+  type OwnedInterface,
+} from '../db/interface-store.ts';
 import { readRanges } from '../db/ip-range-store.ts';
 import { lockSubnet, type LockedSubnet } from '../db/network-guard.ts';
 import { readNetworks } from '../db/network-read.ts';
@@ -70,7 +78,8 @@ async function subnetFor(tx: CellDb, nic: OwnedInterface, mode: Mode, named: str
 async function refuseSecond(tx: CellDb, nic: OwnedInterface, mode: Mode, subnet: LockedSubnet | undefined, force: boolean): Promise<void> {
   const links = await linksOf(tx, nic.id);
   if (mode === 'link_up') {
-    if (links.length > 0 && !force) throw invalid({ mode: [`Cannot configure interface to link up (with no IP address) while other links are already configured.`] });
+    if (links.length > 0 && !force)
+      throw invalid({ mode: [`Cannot configure interface to link up (with no IP address) while other links are already configured.`] });
     await deleteLinks(tx, nic.id);
     return;
   }
@@ -83,8 +92,9 @@ async function refuseSecond(tx: CellDb, nic: OwnedInterface, mode: Mode, subnet:
 
 /** There is no flag for it: the default route follows the boot interface's links. What would not come true is refused. */
 async function refuseOtherRoute(tx: CellDb, systemId: string, linkId: number, subnet: LockedSubnet | undefined): Promise<void> {
-  if (subnet?.gateway_ip == null) throw invalid({ default_gateway: ['Cannot set as default gateway because the subnet has no gateway.'] });
-  if ((await defaultRoute(tx, systemId, subnet.gateway_ip.includes(':') ? 6 : 4)) === linkId) return;
+  const gateway = subnet?.gateway_ip ?? '';
+  if (gateway === '') throw invalid({ default_gateway: ['Cannot set as default gateway because the subnet has no gateway.'] });
+  if ((await defaultRoute(tx, systemId, gateway.includes(':') ? 6 : 4)) === linkId) return;
   throw invalid({ default_gateway: ["The default route goes by the boot interface's first link with a gateway; this would be another."] });
 }
 
@@ -108,7 +118,8 @@ export function interfaceLinkHandlers(context: NetworkContext): Handlers<LinkRou
         return { did: `Interface ${nic.name} linked (${call.params.mode.toLowerCase()})`, value: nic.id };
       }).catch((error: unknown) => {
         // Who gives out addresses without the subnet's lock is caught by the index.
-        if (error instanceof UniqueViolation && error.constraint === 'interface_link_by_ip') throw fail('conflict', { what: 'this address' });
+        if (error instanceof UniqueViolation && error.constraint === 'interface_link_by_ip')
+          throw fail('conflict', { what: 'this address' });
         throw error;
       });
       return showInterface(context, call.path.system_id, id);

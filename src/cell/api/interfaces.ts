@@ -101,7 +101,9 @@ export function interfaceHandlers(context: NetworkContext): Handlers<InterfaceRo
       changePart(context, call, 'interface_changed', {}, async (tx, machine) => {
         const nic = await ownInterface(tx, machine, call.path.id);
         if (nic.id === machine.boot_interface_id) {
-          throw fail('bad_request', { reason: `Interface ${nic.name} is what machine ${machine.system_id} boots from, it cannot be deleted.` });
+          throw fail('bad_request', {
+            reason: `Interface ${nic.name} is what machine ${machine.system_id} boots from, it cannot be deleted.`,
+          });
         }
         await deleteInterface(tx, nic.id);
         return { did: `Interface ${nic.name} deleted`, value: undefined };

@@ -27,10 +27,12 @@ function refuseMisfit(network: IpNetwork, subnet: LockedSubnet, type: 'dynamic' 
   if (start.family !== end.family) throw invalid({ end_ip: ['Start IP address and end IP address must be in the same address family.'] });
   if (end.value < start.value) throw invalid({ end_ip: ['End IP address must not be less than Start IP address.'] });
   const outside = [...(isInside(network, start) ? [] : ['start_ip']), ...(isInside(network, end) ? [] : ['end_ip'])];
-  if (outside.length > 0) throw invalid(Object.fromEntries(outside.map((field) => [field, [`IP addresses must be within subnet: ${subnet.cidr}.`]])));
+  if (outside.length > 0)
+    throw invalid(Object.fromEntries(outside.map((field) => [field, [`IP addresses must be within subnet: ${subnet.cidr}.`]])));
   const hasEdges = network.last - network.first > 1n;
   if (hasEdges && start.value === network.first) throw invalid({ start_ip: ['Reserved network address cannot be included in IP range.'] });
-  if (hasEdges && network.family === 4 && end.value === network.last) throw invalid({ end_ip: ['Broadcast address cannot be included in IP range.'] });
+  if (hasEdges && network.family === 4 && end.value === network.last)
+    throw invalid({ end_ip: ['Broadcast address cannot be included in IP range.'] });
   if (type === 'reserved') return;
   if (network.family === 6 && end.value - start.value + 1n < leastDynamicIpv6) {
     throw invalid({ __all__: [`IPv6 dynamic range must be at least ${leastDynamicIpv6} addresses in size.`] });

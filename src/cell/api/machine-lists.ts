@@ -7,7 +7,7 @@ import type { ApiContext } from './api-context.ts';
 import { jsonList } from './json-list.ts';
 import { machineConditions } from './machine-conditions.ts';
 import { chosenFields, machineBodyOf, machinePages } from './machine-page.ts';
-import { formatPlace, readPlace } from './page-place.ts';
+import { formatPlace, isInstant, readPlace } from './page-place.ts';
 
 export type MachineListRoute =
   | 'Machines.read'
@@ -26,7 +26,7 @@ const fits: Readonly<Record<MachineOrder['by'], (value: string) => boolean>> = {
   system_id: (value) => value.length <= 16,
   hostname: (value) => value.length <= 255,
   status: (value) => /^\d{1,2}$/.test(value),
-  status_since: (value) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?[-+]\d\d:\d\d$/.test(value) && !Number.isNaN(Date.parse(value)),
+  status_since: isInstant,
 };
 
 export function machineListHandlers(context: ApiContext): Handlers<MachineListRoute> {

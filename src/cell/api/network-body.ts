@@ -1,10 +1,12 @@
 /** VLANs, subnets and domains as the API shows them. Pure. */
+import { cellOf } from '../../contract/ids.ts';
 import type { Domain } from '../../contract/resources/domains.ts';
 import type { Subnet } from '../../contract/resources/subnets.ts';
 import type { Vlan } from '../../contract/resources/vlans.ts';
 import type { Body } from '../../contract/route.ts';
 import type { GlobalReader } from '../../global/document.ts';
 import type { DomainRow, Networks, SubnetRow, VlanRow } from '../db/network-read.ts';
+import { rackId } from './rack-id.ts';
 
 export type VlanBody = Body<typeof Vlan>;
 export type SubnetBody = Body<typeof Subnet>;
@@ -28,7 +30,8 @@ export function vlanBody(vlan: VlanRow, global: Pick<GlobalReader, 'get'>): Vlan
     fabric: vlan.fabric,
     fabric_id: vlan.fabric_id,
     mtu: vlan.mtu,
-    primary_rack: null,
+    // The cell is the one rack of its networks, while it serves DHCP there.
+    primary_rack: vlan.dhcp_on ? rackId(cellOf(vlan.id) ?? 0) : null,
     secondary_rack: null,
     dhcp_on: vlan.dhcp_on,
     external_dhcp: null,

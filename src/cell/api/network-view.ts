@@ -26,7 +26,8 @@ export function found<T>(item: T | undefined, what: string): T {
 
 /** A creation that names its cell must name this one. @throws Failure `invalid`. */
 export function refuseOtherCell({ cellName }: Pick<NetworkContext, 'cellName'>, cell: string | undefined): void {
-  if (cell !== undefined && cell !== '' && cell !== cellName) throw invalid({ cell: [`This is cell ${cellName}. Ask a front for ${cell}.`] });
+  if (cell !== undefined && cell !== '' && cell !== cellName)
+    throw invalid({ cell: [`This is cell ${cellName}. Ask a front for ${cell}.`] });
 }
 
 /** What a 400 says when a name or number is taken, by the unique index that said so. */

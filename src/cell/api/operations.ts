@@ -3,7 +3,7 @@ import { fail } from '../../contract/errors.ts';
 import type { Handlers } from '../../http/handler.ts';
 import { readOperations, type OperationFilter } from '../db/operation-read.ts';
 import type { ApiContext } from './api-context.ts';
-import { operationBody } from './operation-body.ts';
+import { instant, operationBody } from './operation-body.ts';
 import { rowList } from './row-pages.ts';
 
 /** An id of a path; undefined when it is none, which nothing has. */
@@ -20,9 +20,11 @@ export function operationHandlers(context: ApiContext): Handlers<'Operations.rea
         ...(params.kind === undefined ? {} : { kinds: params.kind }),
         ...(params.outcome === undefined ? {} : { outcomes: params.outcome }),
       };
-      const read = (below: number | undefined, limit: number) =>
-        readOperations(database.db, below === undefined ? filter : { ...filter, below }, limit);
-      return rowList(params, reply, read, (row) => operationBody(row, cellName));
+      return rowList(params, reply, {
+        read: (behind, limit) => readOperations(database.db, behind === undefined ? filter : { ...filter, behind }, limit),
+        placeOf: (row) => ({ at: instant(row.started), id: row.id }),
+        body: (row) => operationBody(row, cellName),
+      });
     },
     'Operation.read': async ({ path }) => {
       const id = idOfPath(path.id);

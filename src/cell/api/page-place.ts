@@ -22,3 +22,9 @@ export function readPlace(text: string, fits: (value: string) => boolean): PageP
   }
   throw invalid({ after: ['This is not the Muster-Next of a page of this list.'] });
 }
+
+/** A time as bodies show it: RFC 3339 in UTC, to the millisecond, of a day that there is (PostgreSQL has no year 0). */
+export function isInstant(value: string): boolean {
+  const time = Date.parse(value);
+  return /^\d{4}-/.test(value) && !value.startsWith('0000') && !Number.isNaN(time) && new Date(time).toISOString() === value;
+}

@@ -3,7 +3,15 @@ import { fail } from '../../contract/errors.ts';
 import { scriptStatuses, scriptTypes } from '../../contract/resources/scripts.ts';
 import type { GlobalReader } from '../../global/document.ts';
 import type { Handlers } from '../../http/handler.ts';
-import { machineExists, newestRun, readOutputs, readResults, type OutputFilter, type ResultFilter, type ScriptResultRow } from '../db/result-read.ts';
+import {
+  machineExists,
+  newestRun,
+  readOutputs,
+  readResults,
+  type OutputFilter,
+  type ResultFilter,
+  type ScriptResultRow,
+} from '../db/result-read.ts';
 import { jsonList } from './json-list.ts';
 import { maasTime } from './maas-time.ts';
 import { uri } from './network-body.ts';
@@ -83,14 +91,27 @@ function edge(times: readonly (Date | null)[], of: (...values: number[]) => numb
 function setBody(rows: readonly [ScriptResultRow, ...ScriptResultRow[]], global: GlobalReader, withOutput: boolean) {
   const [first] = rows;
   const status = sumUp(rows.map((row) => row.status));
-  const started = edge(rows.map((row) => row.started), Math.min);
-  const ended = rows.some((row) => row.ended === null) ? null : edge(rows.map((row) => row.ended), Math.max);
+  const started = edge(
+    rows.map((row) => row.started),
+    Math.min,
+  );
+  const ended = rows.some((row) => row.ended === null)
+    ? null
+    : edge(
+        rows.map((row) => row.ended),
+        Math.max,
+      );
   return {
     id: first.operation_id,
     system_id: first.system_id,
     type: first.type,
     type_name: types.find(([, rule]) => rule.number === first.type)?.[1].name ?? 'Unknown',
-    last_ping: timeOrNull(edge(rows.flatMap((row) => [row.started, row.ended]), Math.max)),
+    last_ping: timeOrNull(
+      edge(
+        rows.flatMap((row) => [row.started, row.ended]),
+        Math.max,
+      ),
+    ),
     status: status.number,
     status_name: status.name,
     started: timeOrNull(started),
@@ -132,14 +153,18 @@ export function resultHandlers(context: NetworkContext): Handlers<ResultRoute> {
     return [...runs.values()].flatMap(([first, ...rest]) => (first ? [setBody([first, ...rest], global, filter.withOutput)] : []));
   };
   async function* pages(filter: OutputFilter): AsyncGenerator<readonly unknown[]> {
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const rows = await readOutputs(db, filter, after, outputsAtOnce);
       yield rows.flatMap(outputBodies);
       if (rows.length < outputsAtOnce) return;
       after = rows.at(-1)?.id ?? Number.MAX_SAFE_INTEGER;
     }
   }
-  const older = ({ params }: { readonly params: { readonly system_id?: string[]; readonly name?: string[]; readonly result_type?: number } }) =>
+  const older = ({
+    params,
+  }: {
+    readonly params: { readonly system_id?: string[]; readonly name?: string[]; readonly result_type?: number };
+  }) =>
     jsonList(
       pages({
         ...(params.system_id === undefined || params.system_id.length === 0 ? {} : { systemIds: params.system_id }),

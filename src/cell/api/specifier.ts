@@ -60,7 +60,8 @@ export function chooseVlan(networks: Pick<Networks, 'vlans'>, choice: VlanChoice
   if (choice.vlan !== undefined && choice.vlan !== '') {
     const untagged = Number.isNaN(idOfText(choice.vlan.replace(/^id:/, ''))) ? fabricVlans(networks, choice.vlan) : undefined;
     const vlan = untagged?.find((one) => one.vid === 0) ?? vlanBy(networks, choice.vlan);
-    if (choice.vid !== undefined && vlan.vid !== choice.vid) throw invalid({ vid: [`VLAN ${vlan.id} has the tag ${vlan.vid}, not ${choice.vid}.`] });
+    if (choice.vid !== undefined && vlan.vid !== choice.vid)
+      throw invalid({ vid: [`VLAN ${vlan.id} has the tag ${vlan.vid}, not ${choice.vid}.`] });
     return vlan;
   }
   if ((choice.fabric ?? '') === '' && choice.vid === undefined) return undefined;

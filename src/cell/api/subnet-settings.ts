@@ -30,7 +30,8 @@ export function gatewayOf(text: string, network: IpNetwork): string | null {
 function serversOf(list: readonly string[]): string[] {
   return wordsOf(list).map((word) => {
     const address = parseAddress(word);
-    if (!address) throw invalid({ dns_servers: [`Invalid IP address: ${word.slice(0, 100)}; provide a list of space-separated IP addresses`] });
+    if (!address)
+      throw invalid({ dns_servers: [`Invalid IP address: ${word.slice(0, 100)}; provide a list of space-separated IP addresses`] });
     return formatAddress(address);
   });
 }

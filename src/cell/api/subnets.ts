@@ -46,7 +46,10 @@ async function update(tx: CellDb, subnet: SubnetRow, params: RouteParams<'Subnet
   const network = networkOf(params.cidr ?? subnet.cidr);
   const cidr = formatNetwork(network);
   // The router has to lie in the new network too.
-  const settings = settingsOf({ ...params, ...(cidr === subnet.cidr ? {} : { gateway_ip: params.gateway_ip ?? subnet.gateway_ip ?? '' }) }, network);
+  const settings = settingsOf(
+    { ...params, ...(cidr === subnet.cidr ? {} : { gateway_ip: params.gateway_ip ?? subnet.gateway_ip ?? '' }) },
+    network,
+  );
   if (cidr !== subnet.cidr) {
     await refuseOverlap(tx, network, subnet.id);
     if (await leavesOut(tx, subnet.id, cidr)) {
@@ -64,11 +67,13 @@ async function refuseUsed(tx: CellDb, subnet: SubnetRow, force: boolean): Promis
   const vlan = (await readNetworks(tx)).vlans.get(subnet.vlan_id);
   const ranges = await readRanges(tx, { subnetId: subnet.id });
   if (vlan?.dhcp_on === true && ranges.some((range) => range.type === 'dynamic')) {
-    const reason = 'Cannot delete a subnet that is actively servicing a dynamic IP range. (Delete the dynamic range or disable DHCP first.)';
+    const reason =
+      'Cannot delete a subnet that is actively servicing a dynamic IP range. (Delete the dynamic range or disable DHCP first.)';
     throw fail('bad_request', { reason });
   }
   const { links, machines } = await linksTo(tx, subnet.id);
-  if (links > 0 && !force) throw fail('in_use', { what: `Subnet ${subnet.cidr}`, by: `${machines} ${machines === 1 ? 'machine' : 'machines'}` });
+  if (links > 0 && !force)
+    throw fail('in_use', { what: `Subnet ${subnet.cidr}`, by: `${machines} ${machines === 1 ? 'machine' : 'machines'}` });
 }
 
 type SubnetRoute = `Subnets.${'read' | 'create'}` | `Subnet.${'read' | 'update' | 'delete'}`;

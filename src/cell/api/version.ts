@@ -11,7 +11,12 @@ export function versionHandlers({ global, version, cellName }: NetworkContext): 
   return {
     'Version.read': () => {
       const revision = streams.map((stream) => `${stream}=${formatRevision(global.revision(stream))}`).join(' ');
-      return { capabilities: [...capabilities], version: spoken, subversion: '', muster: { version, program: 'cell', name: cellName, revision } };
+      return {
+        capabilities: [...capabilities],
+        version: spoken,
+        subversion: '',
+        muster: { version, program: 'cell', name: cellName, revision },
+      };
     },
   };
 }

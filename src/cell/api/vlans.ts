@@ -18,19 +18,27 @@ const taken = { vlan_fabric_id_vid_key: { vid: ['A VLAN with the specified VID a
 type Path = { readonly vlan_id: string } | { readonly fabric_id: string; readonly vid: string };
 type Changes = RouteParams<'Vlan.update'>;
 
-function find<V extends { readonly id: number; readonly fabric_id: number; readonly vid: number }>(vlans: ReadonlyMap<number, V>, path: Path): V {
+function find<V extends { readonly id: number; readonly fabric_id: number; readonly vid: number }>(
+  vlans: ReadonlyMap<number, V>,
+  path: Path,
+): V {
   if ('vlan_id' in path) return found(vlans.get(idOfText(path.vlan_id)), 'VLAN');
   const [fabric, vid] = [idOfText(path.fabric_id), idOfText(path.vid)];
-  return found([...vlans.values()].find((vlan) => vlan.fabric_id === fabric && vlan.vid === vid), 'VLAN');
+  return found(
+    [...vlans.values()].find((vlan) => vlan.fabric_id === fabric && vlan.vid === vid),
+    'VLAN',
+  );
 }
 
 async function changesOf(context: NetworkContext, tx: CellDb, vlan: VlanRow, params: Changes) {
   const { space, relay_vlan, primary_rack, vid, ...plain } = params;
-  if (vlan.vid === 0 && vid !== undefined && vid !== 0) throw invalid({ vid: ['This VLAN is the untagged VLAN of its fabric; its VID stays 0.'] });
+  if (vlan.vid === 0 && vid !== undefined && vid !== 0)
+    throw invalid({ vid: ['This VLAN is the untagged VLAN of its fabric; its VID stays 0.'] });
   if (primary_rack !== undefined && ![rackId(context.cellNumber), context.cellName, ''].includes(primary_rack)) {
     throw invalid({ primary_rack: [`The only rack controller here is ${rackId(context.cellNumber)}.`] });
   }
-  const relay = relay_vlan === undefined ? vlan.relay_vlan_id : relay_vlan === '' ? null : vlanBy(await readNetworks(tx), relay_vlan, 'relay_vlan').id;
+  const relay =
+    relay_vlan === undefined ? vlan.relay_vlan_id : relay_vlan === '' ? null : vlanBy(await readNetworks(tx), relay_vlan, 'relay_vlan').id;
   if (relay === vlan.id) throw invalid({ relay_vlan: ['A VLAN cannot be relayed by itself.'] });
   const dhcpOn = params.dhcp_on ?? vlan.dhcp_on;
   if (dhcpOn && relay !== null) throw invalid({ relay_vlan: ["'relay_vlan' cannot be set when dhcp is on."] });

@@ -31,7 +31,12 @@ export async function diskOf(tx: CellDb, systemId: string, id: number): Promise<
 /** `isAnother`: the row means another disk from now on, and what was known of the contents of the old one says nothing of it. */
 export async function updateDisk(tx: CellDb, id: number, set: Updateable<BlockDeviceTable>, isAnother: boolean): Promise<void> {
   const account = isAnother ? { account_signatures: null, account_marker: null, account_at: null } : {};
-  if (Object.keys(set).length > 0) await tx.updateTable('block_device').set({ ...set, ...account }).where('id', '=', id).execute();
+  if (Object.keys(set).length > 0)
+    await tx
+      .updateTable('block_device')
+      .set({ ...set, ...account })
+      .where('id', '=', id)
+      .execute();
 }
 
 export async function deleteDisk(tx: CellDb, id: number): Promise<void> {

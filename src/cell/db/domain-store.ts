@@ -10,7 +10,8 @@ export async function insertDomain(tx: CellDb, domain: Insertable<DomainTable>):
 
 /** False when there is none with this id. */
 export async function updateDomain(tx: CellDb, id: number, set: Updateable<DomainTable>): Promise<boolean> {
-  if (Object.keys(set).length === 0) return (await tx.selectFrom('domain').select('id').where('id', '=', id).executeTakeFirst()) !== undefined;
+  if (Object.keys(set).length === 0)
+    return (await tx.selectFrom('domain').select('id').where('id', '=', id).executeTakeFirst()) !== undefined;
   return (await tx.updateTable('domain').set(set).where('id', '=', id).executeTakeFirst()).numUpdatedRows === 1n;
 }
 
@@ -24,6 +25,8 @@ export async function setDefaultDomain(tx: CellDb, id: number): Promise<boolean>
 /** Only when it is not the default, nor has a machine in it. */
 export async function deleteDomain(tx: CellDb, id: number): Promise<boolean> {
   const { numAffectedRows } = await sql`
-    delete from domain d where d.id = ${id} and not d.is_default and not exists (select from machine m where m.domain_id = d.id)`.execute(tx);
+    delete from domain d where d.id = ${id} and not d.is_default and not exists (select from machine m where m.domain_id = d.id)`.execute(
+    tx,
+  );
   return numAffectedRows === 1n;
 }

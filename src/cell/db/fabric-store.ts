@@ -40,7 +40,8 @@ export async function ensureFabric(tx: CellDb): Promise<void> {
 }
 
 export async function updateFabric(tx: CellDb, id: number, set: Updateable<FabricTable>): Promise<boolean> {
-  if (Object.keys(set).length === 0) return (await tx.selectFrom('fabric').select('id').where('id', '=', id).executeTakeFirst()) !== undefined;
+  if (Object.keys(set).length === 0)
+    return (await tx.selectFrom('fabric').select('id').where('id', '=', id).executeTakeFirst()) !== undefined;
   return (await tx.updateTable('fabric').set(set).where('id', '=', id).executeTakeFirst()).numUpdatedRows === 1n;
 }
 
@@ -74,7 +75,9 @@ export async function useOfVlans(tx: CellDb, ids: readonly number[]): Promise<Vl
     with these as (select unnest(${ids as number[]}::bigint[]) as id)
     select array(select cidr::text from subnet where vlan_id in (select id from these) order by cidr) as subnets,
            (select count(*) from interface where vlan_id in (select id from these)) as interfaces,
-           (select count(*) from vlan where relay_vlan_id in (select id from these) and id not in (select id from these)) as relayed`.execute(tx);
+           (select count(*) from vlan where relay_vlan_id in (select id from these) and id not in (select id from these)) as relayed`.execute(
+    tx,
+  );
   return rows[0] ?? { subnets: [], interfaces: 0, relayed: 0 };
 }
 

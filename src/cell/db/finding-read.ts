@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { FindingKind } from '../../contract/findings.ts';
 import type { CellDb } from './cell-db.ts';
 import { record } from './event-store.ts';
+import type { RowPlace } from './operation-read.ts';
 
 export interface FindingRow {
   readonly id: number;
@@ -23,9 +24,11 @@ export interface FindingFilter {
   readonly machines?: readonly string[];
   readonly kinds: readonly FindingKind[];
   readonly resolvedToo: boolean;
-  /** Only those with a lower id. */
-  readonly below?: number;
+  readonly behind?: RowPlace;
 }
+
+/** To the millisecond, as bodies show it. */
+const seenAt = sql.raw("date_trunc('milliseconds', last_seen)");
 
 /** At most `limit` findings, newest first: one statement. Kinds that this version does not know are not asked for. */
 export async function readFindings(db: CellDb, filter: FindingFilter, limit: number): Promise<FindingRow[]> {
@@ -34,11 +37,11 @@ export async function readFindings(db: CellDb, filter: FindingFilter, limit: num
     ...(filter.id === undefined ? [] : [sql`id = ${filter.id}`]),
     ...(filter.machines === undefined ? [] : [sql`system_id = any (${filter.machines as string[]}::text[])`]),
     ...(filter.resolvedToo ? [] : [sql`resolved is null`]),
-    ...(filter.below === undefined ? [] : [sql`id < ${filter.below}`]),
+    ...(filter.behind === undefined ? [] : [sql`(${seenAt}, id) < (${filter.behind.at}::timestamptz, ${filter.behind.id}::bigint)`]),
   ];
   const { rows } = await sql<FindingRow>`
     select id, kind, subject, system_id, text, data, count, first_seen, last_seen, resolved, resolved_by
-    from finding where ${sql.join(conditions, sql` and `)} order by id desc limit ${limit}`.execute(db);
+    from finding where ${sql.join(conditions, sql` and `)} order by ${seenAt} desc, id desc limit ${limit}`.execute(db);
   return rows;
 }
 

@@ -11,9 +11,18 @@ export async function holdVlan(tx: CellDb, id: number): Promise<boolean> {
 }
 
 /** The id of the new interface; without a name it gets the next free of eth0, eth1, …. */
-export async function insertInterface(tx: CellDb, nic: Omit<Insertable<InterfaceTable>, 'name'> & { readonly name: string | undefined }): Promise<number> {
+export async function insertInterface(
+  tx: CellDb,
+  nic: Omit<Insertable<InterfaceTable>, 'name'> & { readonly name: string | undefined },
+): Promise<number> {
   const name = nic.name ?? (await freeName(tx, nic.system_id));
-  return (await tx.insertInto('interface').values({ ...nic, name }).returning('id').executeTakeFirstOrThrow()).id;
+  return (
+    await tx
+      .insertInto('interface')
+      .values({ ...nic, name })
+      .returning('id')
+      .executeTakeFirstOrThrow()
+  ).id;
 }
 
 async function freeName(tx: CellDb, systemId: string): Promise<string> {
@@ -31,7 +40,12 @@ export interface OwnedInterface {
 
 /** An interface of this machine; undefined when it has none with this id. */
 export async function interfaceOf(tx: CellDb, systemId: string, id: number): Promise<OwnedInterface | undefined> {
-  return tx.selectFrom('interface').select(['id', 'name', 'vlan_id']).where('id', '=', id).where('system_id', '=', systemId).executeTakeFirst();
+  return tx
+    .selectFrom('interface')
+    .select(['id', 'name', 'vlan_id'])
+    .where('id', '=', id)
+    .where('system_id', '=', systemId)
+    .executeTakeFirst();
 }
 
 /** The host name of the machine with this MAC. */

@@ -52,7 +52,9 @@ export async function putRange(tx: CellDb, range: WantedRange): Promise<number> 
     range.id === undefined
       ? await sql<{ id: number }>`
           insert into ip_range (subnet_id, type, start_ip, end_ip, comment, owner)
-          values (${range.subnetId}, ${range.type}, ${range.start}::inet, ${range.end}::inet, ${range.comment}, ${range.owner}) returning id`.execute(tx)
+          values (${range.subnetId}, ${range.type}, ${range.start}::inet, ${range.end}::inet, ${range.comment}, ${range.owner}) returning id`.execute(
+          tx,
+        )
       : await sql<{ id: number }>`
           update ip_range set start_ip = ${range.start}::inet, end_ip = ${range.end}::inet, comment = ${range.comment}
           where id = ${range.id} returning id`.execute(tx);

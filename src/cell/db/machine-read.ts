@@ -158,8 +158,20 @@ const scriptJson = sql`(
       on newest.type = r.type and newest.operation_id = r.operation_id
     where r.system_id = m.system_id group by r.type, r.operation_id) r)`;
 
-/** The orders of lists by their column; every one is made total by system_id. */
-const orders = { system_id: 'm.system_id', hostname: 'm.hostname', status: 'm.status', status_since: 'm.status_since' } as const;
+/**
+ * The orders of lists; every one is made total by system_id. A front compares the bodies of many cells, so each key is exactly what the body
+ * shows: names by their bytes, times to the millisecond.
+ */
+const orders = {
+  system_id: { key: 'm.system_id', text: 'm.system_id', type: 'text' },
+  hostname: { key: 'm.hostname collate "C"', text: 'm.hostname', type: 'text' },
+  status: { key: 'm.status', text: 'm.status::text', type: 'int' },
+  status_since: {
+    key: "date_trunc('milliseconds', m.status_since)",
+    text: `to_char(date_trunc('milliseconds', m.status_since) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+    type: 'timestamptz',
+  },
+} as const;
 
 export interface MachineOrder {
   readonly by: keyof typeof orders;
@@ -174,22 +186,21 @@ export interface Page {
 
 export interface FoundMachine {
   readonly system_id: string;
-  /** The value of the sort key, as text that sorts nowhere but names the place: what `after` takes. */
+  /** The value of the sort key as the body shows it: what `after` takes. */
   readonly value: string;
 }
 
 /** The ids of all machines that meet the conditions, in order: one statement. With a limit, one more than it, to show that there is more. */
 export async function findMachines(db: CellDb, conditions: readonly MachineCondition[], order: MachineOrder, page: Page): Promise<FoundMachine[]> {
-  const column = sql.raw(orders[order.by]);
+  const { key, text, type } = orders[order.by];
   const way = sql.raw(order.falling ? 'desc' : 'asc');
-  const cast = sql.raw({ system_id: 'text', hostname: 'text', status: 'int', status_since: 'timestamptz' }[order.by]);
   const behind = page.after
-    ? sql`(${column}, m.system_id) ${sql.raw(order.falling ? '<' : '>')} (${page.after.value}::${cast}, ${page.after.id}::text)`
+    ? sql`(${sql.raw(key)}, m.system_id) ${sql.raw(order.falling ? '<' : '>')} (${page.after.value}::${sql.raw(type)}, ${page.after.id}::text)`
     : sql`true`;
   const { rows } = await sql<FoundMachine>`
-    select m.system_id, ${order.by === 'status_since' ? sql`to_json(m.status_since) #>> '{}'` : sql`${column}::text`} as value
+    select m.system_id, ${sql.raw(text)} as value
     from machine m where ${allOf(conditions)} and ${behind}
-    order by ${column} ${way}, m.system_id ${way}
+    order by ${sql.raw(key)} ${way}, m.system_id ${way}
     ${page.limit === undefined ? sql`` : sql`limit ${page.limit + 1}`}`.execute(db);
   return rows;
 }

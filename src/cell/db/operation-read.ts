@@ -29,12 +29,20 @@ export interface OperationFilter {
   readonly machines?: readonly string[];
   readonly kinds?: readonly OperationKind[];
   readonly outcomes?: readonly OperationOutcome[];
-  /** Only those with a lower id. */
-  readonly below?: number;
+  readonly behind?: RowPlace;
+}
+
+/** A place in a list that is newest first: the time to the millisecond, as bodies show it (a front merges by that), then the id. */
+export interface RowPlace {
+  readonly at: string;
+  readonly id: number;
 }
 
 const oneOf = (column: string, values: readonly string[] | undefined) =>
   values === undefined ? sql`true` : sql`${sql.raw(column)} = any (${values as string[]}::text[])`;
+
+/** Written as the index `operation_newest` has it. */
+const startedAt = sql.raw("date_trunc('milliseconds', o.started at time zone 'UTC')");
 
 /** At most `limit` operations, newest first: one statement. */
 export async function readOperations(db: CellDb, filter: OperationFilter, limit: number): Promise<OperationRow[]> {
@@ -46,7 +54,7 @@ export async function readOperations(db: CellDb, filter: OperationFilter, limit:
     from operation o join machine m using (system_id)
     where ${filter.id === undefined ? sql`true` : sql`o.id = ${filter.id}`}
       and ${oneOf('o.system_id', filter.machines)} and ${oneOf('o.kind', filter.kinds)} and ${oneOf('o.outcome', filter.outcomes)}
-      and ${filter.below === undefined ? sql`true` : sql`o.id < ${filter.below}`}
-    order by o.id desc limit ${limit}`.execute(db);
+      and ${filter.behind === undefined ? sql`true` : sql`(${startedAt}, o.id) < (${filter.behind.at}::timestamptz at time zone 'UTC', ${filter.behind.id}::bigint)`}
+    order by ${startedAt} desc, o.id desc limit ${limit}`.execute(db);
   return rows;
 }

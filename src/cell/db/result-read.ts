@@ -32,7 +32,9 @@ export interface ResultFilter {
 /** All results of one machine, newest run first, each run in the order of its scripts: one statement. */
 export async function readResults(db: CellDb, systemId: string, filter: ResultFilter): Promise<ScriptResultRow[]> {
   const { type = null, operationId = null, names = null } = filter;
-  const texts = filter.withOutput ? sql`output, stdout, stderr, result` : sql`''::bytea as output, ''::bytea as stdout, ''::bytea as stderr, ''::bytea as result`;
+  const texts = filter.withOutput
+    ? sql`output, stdout, stderr, result`
+    : sql`''::bytea as output, ''::bytea as stdout, ''::bytea as stderr, ''::bytea as result`;
   const { rows } = await sql<ScriptResultRow>`
     select id, system_id, operation_id, name, type, status, exit_status, created, started, ended, runtime, suppressed, ${texts}
     from script_result

@@ -7,7 +7,9 @@ import type { SubnetTable } from './schema.ts';
 /** The CIDR of a subnet that overlaps this network, other than the one with `id`. */
 export async function overlappingSubnet(tx: CellDb, cidr: string, id?: number): Promise<string | undefined> {
   const { rows } = await sql<{ cidr: string }>`
-    select cidr::text from subnet where cidr && ${cidr}::cidr and id is distinct from ${id ?? null}::bigint order by cidr limit 1`.execute(tx);
+    select cidr::text from subnet where cidr && ${cidr}::cidr and id is distinct from ${id ?? null}::bigint order by cidr limit 1`.execute(
+    tx,
+  );
   return rows[0]?.cidr;
 }
 

@@ -26,6 +26,8 @@ export interface CellCounts {
 export async function countCell(db: CellDb): Promise<CellCounts> {
   const { rows } = await sql<CellCounts>`
     select (select coalesce(json_agg(m), '[]') from (select status, count(*) as count from machine group by status) m) as machines,
-           (select coalesce(json_agg(f), '[]') from (select kind, count(*) as count from finding where resolved is null group by kind) f) as findings`.execute(db);
+           (select coalesce(json_agg(f), '[]') from (select kind, count(*) as count from finding where resolved is null group by kind) f) as findings`.execute(
+    db,
+  );
   return rows[0] ?? { machines: [], findings: [] };
 }

@@ -1,12 +1,14 @@
 /** The agent's shell functions, under dash and busybox sh, on a made-up /sys and on plain files as disks. */
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
@@ -200,6 +202,42 @@ describe.each(shells)('agent under %s %s', (...words) => {
       const refused = await run(shell, 'stream "$1/other"', [base]);
       expect(refused.code).toBe(1);
       expect(refused.stderr).toContain('HTTP status 404');
+    } finally {
+      server.close();
+    }
+  });
+
+  test('unpack: the tree as it was, and a wrong digest, a cut archive or a missing file fail the plan', async () => {
+    const source = join(folder, 'source');
+    await mkdir(join(source, 'etc'), { recursive: true });
+    await writeFile(join(source, 'etc/motd'), 'hello\n', { mode: 0o640 });
+    await symlink('motd', join(source, 'etc/link'));
+    const tree = zstdCompressSync(execFileSync('tar', ['-C', source, '-c', '.']));
+    const digest = createHash('sha256').update(tree).digest('hex');
+    const cut = tree.subarray(0, tree.length - 20);
+    const files: Record<string, Buffer> = { '/tree': tree, '/cut': cut };
+    const server = createServer((request, response) => {
+      const body = files[request.url ?? ''];
+      if (!body) return void response.writeHead(404).end('no');
+      response.writeHead(206, { 'content-length': body.length, 'content-range': `bytes 0-${body.length - 1}/${body.length}` }).end(body);
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const unpack = async (url: string, sha256: string, into: string) => {
+      await mkdir(join(folder, into));
+      return run(shell, 'unpack "$1" "$2" tar.zst "$3"', [url, sha256, join(folder, into)]);
+    };
+    try {
+      const whole = await unpack(`${base}/tree`, digest, 'whole');
+      expect(whole.code, whole.stderr).toBe(0);
+      expect(await readFile(join(folder, 'whole/etc/link'), 'utf8')).toBe('hello\n');
+      expect((await stat(join(folder, 'whole/etc/motd'))).mode & 0o777).toBe(0o640);
+      const wrong = await unpack(`${base}/tree`, 'a'.repeat(64), 'wrong');
+      expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining(`has digest ${digest}, not aaaa`)]);
+      const broken = await unpack(`${base}/cut`, createHash('sha256').update(cut).digest('hex'), 'broken');
+      expect([broken.code, broken.stderr]).toEqual([1, expect.stringContaining('FAILED: unpack:')]);
+      const missing = await unpack(`${base}/missing`, digest, 'missing');
+      expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('HTTP status 404')]);
     } finally {
       server.close();
     }

@@ -45,8 +45,8 @@ export async function makeInitramfs(parts: InitramfsParts): Promise<Buffer> {
     file('muster/grub/core.img', parts.grub.core, 0o644),
     file('muster/grub/BOOTX64.EFI', parts.grub.disk, 0o644),
   ];
-  // Level 19 takes 15 s once and saves 1.5 MB at every boot against level 10.
-  return promisify(zstdCompress)(cpioArchive(entries), { params: { [constants.ZSTD_c_compressionLevel]: 19, [constants.ZSTD_c_checksumFlag]: 1 } });
+  // Level 12: 1.6 s for 15.0 MB; level 19 takes 18 s for 13.3 MB.
+  return promisify(zstdCompress)(cpioArchive(entries), { params: { [constants.ZSTD_c_compressionLevel]: 12, [constants.ZSTD_c_checksumFlag]: 1 } });
 }
 
 /** The agent's files as they lie in agent/: init at the root, the others in /muster. */

@@ -4,7 +4,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -54,12 +54,16 @@ export interface ImageStoreOptions {
 
 const digest = /^[0-9a-f]{64}$/;
 
-/** Open the store; the folder is created when absent. Half-fetched files of a process that died are removed. */
+/** Open the store; the folder is created when absent. Half-fetched files of processes that died a day ago are removed. */
 export async function openImageStore(options: ImageStoreOptions): Promise<ImageStore> {
   const { folder, wholeTime = 3_600_000, stallTime = 30_000 } = options;
   const partial = join(folder, '.partial');
-  await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
+  for (const name of await readdir(partial)) {
+    const path = join(partial, name);
+    const age = await stat(path).then(({ mtimeMs }) => Date.now() - mtimeMs, () => 0);
+    if (age > 86_400_000) await rm(path, { force: true });
+  }
   const fetching = new Map<string, Promise<StoredFile>>();
 
   async function open(sha256: string): Promise<StoredFile | undefined> {
@@ -98,7 +102,8 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     fetch: (request) => {
       if (!digest.test(request.sha256)) return Promise.reject(new FetchError(`«${request.sha256.slice(0, 80)}» is no sha256 digest.`));
       const running = fetching.get(request.sha256);
-      if (running) return running;
+      // When the one that fetches is aborted by its caller, the next one fetches itself.
+      if (running) return running.catch((error: unknown) => (error instanceof FetchError ? Promise.reject(error) : fetchNow(request)));
       const started = fetchNow(request).finally(() => fetching.delete(request.sha256));
       fetching.set(request.sha256, started);
       return started;
