@@ -42,8 +42,13 @@ call() {
   done
 }
 
-# refused WHAT: the last answer was final. Its words go to the console and to $run/failure.
-refused() { fail "$1: refused with $status: $(head -c 600 "$run/reply" 2>/dev/null | tr '\n' ' ')"; }
+# refused WHAT: the last answer was final. Its words go to the console and to $run/failure, unless it was no refusal: then they may hold keys.
+refused() {
+  case ${status:-none} in
+    4?? | 5??) fail "$1: refused with $status: $(head -c 600 "$run/reply" 2>/dev/null | tr '\n' ' ')" ;;
+    *) fail "$1: could not be asked (last status ${status:-none})" ;;
+  esac
+}
 
 # read_answer: takes the KEY='value' lines of the last answer in; anything else in it is left out.
 read_answer() {

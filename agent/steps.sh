@@ -194,7 +194,7 @@ unpack() {
   mkfifo "$run/sum.fifo"
   sha256sum <"$run/sum.fifo" >"$run/sum" &
   sum=$!
-  progress $sum &
+  progress $sum >/dev/null 2>&1 &
   watcher=$!
   { (stream "$url") || : >"$run/unpack.broken"; } | tee "$run/sum.fifo" |
     { zstd -dcq --long=27 2>>"$run/unpack.error" || : >"$run/unpack.broken"; } |
