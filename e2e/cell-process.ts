@@ -60,6 +60,7 @@ const cell = await startCell({
     image_sources: [...settings.imageSources],
     kernel_parameters: 'console=ttyS0,115200',
     boot_slots: 256,
+    keep_events_days: 30,
   },
   version: '0',
   log: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),

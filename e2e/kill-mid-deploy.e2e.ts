@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, createClient, type Client } from '../src/http/client.ts';
 import { stopSurvivor } from '../src/postgres/embedded-postgres.ts';
 import { completedWrites } from '../src/sim/disk.ts';
+import type { MachineFaults } from '../src/sim/fault.ts';
 import { createFleet, type FleetMachine } from '../src/sim/fleet.ts';
 import type { CellProcessSettings } from './cell-process.ts';
 import { killCases, type KillCase } from './kill-points.ts';
@@ -19,6 +20,8 @@ import { freePort, killCellProcess, machinesOf, persistently, simulatedImages, s
 const speed = 300;
 /** How long a point may take to be reached. */
 const reachedWithin = 30_000;
+
+const faults: Readonly<Record<KillCase['way'], MachineFaults>> = { plain: {}, fetch: {}, slow: { slow: 30 }, abort: { hangsInDeployAt: 'kernel' } };
 
 interface Subject extends KillCase {
   readonly systemId: string;
@@ -39,8 +42,19 @@ const nameOf = (subject: KillCase): string => `${subject.point}${subject.nth > 1
 const wanted = process.argv.slice(2);
 const cases = killCases.filter(({ point }) => wanted.length === 0 || wanted.some((word) => point.includes(word)));
 
+let running: CellProcess | undefined;
 const folder = mkdtempSync(join(tmpdir(), 'muster-kill-'));
 const problems: string[] = [];
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    // The cell ends with us: its standard input is a pipe of ours. Its PostgreSQL does not.
+    running?.child.kill('SIGKILL');
+    void (running?.ended ?? Promise.resolve())
+      .then(() => stopSurvivor(join(folder, 'cell/postgres')))
+      .then(() => rmSync(folder, { recursive: true, force: true }))
+      .finally(() => process.exit(130));
+  });
+}
 try {
   await run();
 } catch (error) {
@@ -68,7 +82,8 @@ async function run(): Promise<void> {
     killPostgres: false,
   };
   const url = `http://127.0.0.1:${port}`;
-  let cell = await startCellProcess(settings);
+  const start = async (more: Partial<CellProcessSettings> = {}): Promise<CellProcess> => (running = await startCellProcess({ ...settings, ...more }));
+  let cell = await start();
   const client = createClient({ url, key: cell.key });
   try {
     say(`a cell is up; ${cases.length} kill points`);
@@ -77,17 +92,17 @@ async function run(): Promise<void> {
       machines: cases.length,
       cellUrl: url,
       speed,
-      faults: (number) => (cases[number]?.way === 'abort' ? { hangsInDeployAt: 'kernel' } : {}),
+      faults: (number) => faults[cases[number]?.way ?? 'plain'],
     });
     const subjects = await prepare(client, fleet.machines);
     await killCellProcess(cell);
     let image = 1;
     for (const subject of subjects) {
-      cell = await startCellProcess({ ...settings, killPoint: subject.point, nth: subject.nth, killPostgres: subject.killsPostgres });
+      cell = await start({ killPoint: subject.point, nth: subject.nth, killPostgres: subject.killsPostgres });
       if (subject.way === 'fetch') image += 1;
       await killOnce(subject, cell, client, `simulated/${subject.way === 'fetch' ? image : 1}`);
     }
-    cell = await startCellProcess(settings);
+    cell = await start();
     await finish(subjects, client);
     report(subjects);
   } finally {
@@ -136,6 +151,7 @@ async function killOnce(subject: Subject, cell: CellProcess, client: Client, ima
   const ended = await Promise.race([cell.ended, late]);
   if (ended === undefined) {
     problems.push(`${nameOf(subject)} was not reached within ${reachedWithin / 1000} s`);
+    say(problems.at(-1) ?? '');
     await killCellProcess(cell);
   } else if (ended.signal !== 'SIGKILL' || (ended.killedAt ?? 'bmc:acted') !== subject.point) {
     problems.push(`${nameOf(subject)}: the cell ended with ${ended.signal ?? ended.code} at ${ended.killedAt ?? 'no point'}`);

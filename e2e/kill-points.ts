@@ -5,8 +5,11 @@ export interface KillCase {
   readonly point: string;
   /** Its occurrence since the cell started, from 1. */
   readonly nth: number;
-  /** `fetch`: the image is not here yet. `abort`: the machine hangs, the deployment is aborted, and asked for again. */
-  readonly way: 'plain' | 'fetch' | 'abort';
+  /**
+   * `fetch`: the image is not here yet. `slow`: the machine's self test outlasts the cell's look at its power. `abort`: the machine hangs, the
+   * deployment is aborted, and asked for again.
+   */
+  readonly way: 'plain' | 'fetch' | 'slow' | 'abort';
 }
 
 function points(step: string, places: readonly string[], more: Partial<KillCase> = {}): KillCase[] {
@@ -28,7 +31,7 @@ export const killCases: readonly KillCase[] = [
   // The first command orders the next boot, the second one the power.
   ...points('power_send', step),
   ...points('power_send', step, { nth: 2 }),
-  ...points('power_done', step),
+  ...points('power_done', step, { way: 'slow' }),
   ...points('wait', ['before', 'after-commit']),
   ...points('check_in', call),
   ...points('claim', call),

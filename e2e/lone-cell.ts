@@ -65,7 +65,13 @@ export class LoneCell {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const path = (request.url ?? '').split('?')[0] ?? '';
-    const call = { at: Date.now(), method: request.method ?? '', path, body: Buffer.concat(chunks), authorization: request.headers.authorization ?? '' };
+    const call = {
+      at: Date.now(),
+      method: request.method ?? '',
+      path,
+      body: Buffer.concat(chunks),
+      authorization: request.headers.authorization ?? '',
+    };
     this.heard.push(call);
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
@@ -73,7 +79,9 @@ export class LoneCell {
     if (file) return this.#sendFile(join(this.#images, file), request, response);
     const answer = this.answer(call);
     if (answer?.lost) return void request.socket.destroy();
-    response.writeHead(answer ? (answer.status ?? 200) : 404, { 'content-type': 'text/plain' }).end(answer?.body ?? (answer ? '' : 'no such thing here'));
+    response
+      .writeHead(answer ? (answer.status ?? 200) : 404, { 'content-type': 'text/plain' })
+      .end(answer?.body ?? (answer ? '' : 'no such thing here'));
   }
 
   #sendFile(path: string, request: IncomingMessage, response: ServerResponse): void {

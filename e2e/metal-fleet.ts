@@ -46,9 +46,16 @@ export async function startMetalFleet(rack: Rack, folder: string, images: string
   const cell = stack.use(
     await startProgram(
       [
-        ...['cell', 'run', '--name', 'c1', '--folder', join(folder, 'c1'), '--images', images, '--dhcp'],
-        ...['--service-address', rack.plan.rackAddress, '--listen', rack.plan.cellAddress],
-        ...['--rack', `${rack.plan.bridge}=${rack.plan.rackAddress}/24`, '--kernel-parameters', 'console=ttyS0,115200 net.ifnames=0'],
+        'cell',
+        'run',
+        `--name=c1`,
+        `--folder=${join(folder, 'c1')}`,
+        `--images=${images}`,
+        '--dhcp',
+        `--service-address=${rack.plan.rackAddress}`,
+        `--listen=${rack.plan.cellAddress}`,
+        `--rack=${rack.plan.bridge}=${rack.plan.rackAddress}/24`,
+        '--kernel-parameters=console=ttyS0,115200 net.ifnames=0',
       ],
       { name: 'c1', folder, wrap: (argv) => rack.inside(argv) },
     ),

@@ -106,7 +106,10 @@ async function wholeLife(fleet: MetalFleet, racked: RackedMachine): Promise<void
   mark(`Deployed at ${deployed.ip_addresses.join(', ')}`);
   await logIn(fleet, deployed.ip_addresses[0] ?? '', system_id, mark);
 
-  // Every boot asked the network, and only the cell switched the machine after its first start.
+  const log = await client.call('Events.query', {}, { id: [system_id], level: 'DEBUG', limit: 1000 });
+  const asked = (what: string) => log.events.filter((event) => event.description.includes('/boot/script.ipxe') && event.description.includes(what)).length;
+  check(asked('environment commission') > 0 && asked('environment deploy') > 0 && asked('local') > 1, 'the boot log has the requests of every boot: commission, deploy, twice the local disk');
+  // Only the cell switched the machine after its first start.
   const strange = startsWithoutOrder(machine, bmc.log).slice(1);
   check(strange.length === 0, `every power change after enlistment was the cell's (${strange.length} were not)`);
 

@@ -23,7 +23,13 @@ import { openFeedWakeups } from '../src/postgres/feed-wakeups.ts';
 import { testDatabase, type TestDatabase } from './postgres.ts';
 
 export const cellNumber = 17;
-export const image: DeployedImage = { name: 'debian/12', architecture: 'amd64/generic', sha256: 'a'.repeat(64), size: 1000, cloud_init: true };
+export const image: DeployedImage = {
+  name: 'debian/12',
+  architecture: 'amd64/generic',
+  sha256: 'a'.repeat(64),
+  size: 1000,
+  cloud_init: true,
+};
 
 const people = { admin: { userId: 1, admin: true }, ann: { userId: 2, admin: false }, bob: { userId: 3, admin: false } } as const;
 export type Person = keyof typeof people;
@@ -36,7 +42,13 @@ export interface CellApi {
   readonly context: ApiContext;
   readonly server: Server;
   /** Send a request as somebody; `undefined` is nobody. Fields go into the query of GET and DELETE, else into a form. */
-  ask(who: Person | undefined, method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, fields?: Fields, headers?: Record<string, string>): Promise<Reply>;
+  ask(
+    who: Person | undefined,
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    fields?: Fields,
+    headers?: Record<string, string>,
+  ): Promise<Reply>;
   put<K extends Kind>(kind: K, id: number, body: BodyOf<K>): void;
   /** Make machines by SQL, all alike but for what `set` gives the n-th. Returns their system_ids. */
   fleet(count: number, set?: (n: number) => Readonly<Record<string, string | number | boolean | null>>): Promise<string[]>;
@@ -57,7 +69,9 @@ export interface CellApiOptions {
 }
 
 function encode(fields: Fields): string {
-  const pairs = Object.entries(fields).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : value.map((one) => [name, one])));
+  const pairs = Object.entries(fields).flatMap(([name, value]) =>
+    typeof value === 'string' ? [[name, value]] : value.map((one) => [name, one]),
+  );
   return new URLSearchParams(pairs as [string, string][]).toString();
 }
 
@@ -161,7 +175,16 @@ export async function cellApi(options: CellApiOptions = {}): Promise<CellApi> {
       for (let n = 0; ids.length < count; n += 1) {
         const system_id = systemIdOf(cellNumber, n + 100_000);
         if (system_id === undefined) continue;
-        rows.push({ system_id, hostname: `node-${ids.length}`, domain_id: id, status: 4, cpu_count: 4, memory: 8192, power_type: 'manual', ...set(ids.length) });
+        rows.push({
+          system_id,
+          hostname: `node-${ids.length}`,
+          domain_id: id,
+          status: 4,
+          cpu_count: 4,
+          memory: 8192,
+          power_type: 'manual',
+          ...set(ids.length),
+        });
         ids.push(system_id);
       }
       for (const row of rows) await db.insertInto('machine').values(row).execute();

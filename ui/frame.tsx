@@ -29,11 +29,6 @@ export function Frame() {
   );
 }
 
-/** The person of the page; only below {@link Frame}, where there always is one. */
-export function usePerson(): Person {
-  return useQuery(personQuery).data ?? { username: '', admin: false };
-}
-
 function useLive(isHub: boolean | undefined): LiveState | undefined {
   const queries = useQueryClient();
   const [live, setLive] = useState<LiveState>('connecting');

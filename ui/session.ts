@@ -1,5 +1,5 @@
 /** Who is signed in. The session itself is a cookie that scripts cannot read; it lasts 15 minutes and is renewed while the page is open. */
-import { queryOptions, type QueryClient } from '@tanstack/react-query';
+import { queryOptions, useQuery, type QueryClient } from '@tanstack/react-query';
 import { ApiError } from '../src/http/client.ts';
 import { client } from './api.ts';
 
@@ -31,6 +31,11 @@ export const personQuery = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
   gcTime: Number.POSITIVE_INFINITY,
 });
+
+/** The person of the page; inside the frame there always is one. */
+export function usePerson(): Person {
+  return useQuery(personQuery).data ?? { username: '', admin: false };
+}
 
 /** What answers here: its kind, name and version. */
 export const programQuery = queryOptions({

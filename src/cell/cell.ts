@@ -23,6 +23,7 @@ import { openCellDatabase, type CellDatabase } from './cell-database.ts';
 import type { CellConfig } from './config.ts';
 import { freeUnconfirmed } from './db/allocation-store.ts';
 import { openFinding } from './db/finding-store.ts';
+import { forgetKeys } from './db/idempotency-store.ts';
 import { scriptTypes } from './db/script-result-store.ts';
 import { readSecretKey } from './db/secret-key.ts';
 import { startDhcpCare } from './dhcp-care.ts';
@@ -204,6 +205,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     wakeups,
     log,
     bootSlots: config.boot_slots,
+    keepEventsSeconds: config.keep_events_days * 86_400,
     lifecycle: {
       hasImage: async (sha256) => (await store.open(sha256)) !== undefined,
       fetchImage: (sha256, signal) => catalogue.fetch(sha256, signal),
@@ -212,7 +214,10 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     },
     power: { targetOf: power.targetOf, killPoint },
     refreshDhcp: () => dhcp?.refresh() ?? Promise.resolve(),
-    freeUnconfirmed: () => freeUnconfirmed(database),
+    freeUnconfirmed: async () => {
+      await forgetKeys(db);
+      return freeUnconfirmed(database);
+    },
     signal: ending.signal,
   });
   stack.defer(async () => {

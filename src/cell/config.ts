@@ -19,6 +19,7 @@ export const CellConfig = Type.Object({
   images: Type.Optional(Type.String({ description: 'The image folder; left out: images/ in the data folder.' })),
   image_sources: Type.Array(Type.String(), { default: [], description: 'Base URLs that serve <sha256>/<name>.' }),
   kernel_parameters: Type.String({ default: 'console=ttyS0,115200', description: 'For the ephemeral environment.' }),
+  keep_events_days: Type.Integer({ default: 30, minimum: 1, description: 'Events older than this are trimmed.' }),
   boot_slots: Type.Integer({ default: 64, minimum: 1, description: 'How many machines may be starting at once.' }),
 });
 export type CellConfig = Static<typeof CellConfig>;

@@ -34,7 +34,7 @@ export async function waitFor(client: Client, story: Story, word: string, wanted
   for (;;) {
     const machines = await listMachines(client);
     const there = machines.filter(isThere);
-    if (there.length !== told && (there.length === wanted || there.length - told >= wanted / 4)) {
+    if (there.length !== told && (there.length === wanted || there.length - told >= Math.max(1, Math.floor(wanted / 4)))) {
       told = there.length;
       story.tell(`${word}: ${there.length} of ${wanted}`);
     }

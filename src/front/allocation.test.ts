@@ -32,7 +32,11 @@ describe('the order of things', () => {
 
   test('a confirm of unknown outcome goes to the same cell again, and then is given up with the machine named', () => {
     const unknown: Event = { kind: 'confirm_unknown', cell: 'a' };
-    const steps = walk('best', ['a', 'b'], [offer('a', 1), offer('b', 2), { kind: 'claimed', cell: 'a', machine: 'm' }, unknown, unknown, unknown]);
+    const steps = walk(
+      'best',
+      ['a', 'b'],
+      [offer('a', 1), offer('b', 2), { kind: 'claimed', cell: 'a', machine: 'm' }, unknown, unknown, unknown],
+    );
     expect(steps.slice(2)).toEqual([
       { do: 'confirm', cell: 'a', attempt: 1 },
       { do: 'confirm', cell: 'a', attempt: 2 },
@@ -80,7 +84,11 @@ class World {
   }
 
   run(): void {
-    for (let next = this.#due.sort((a, b) => a.at - b.at).shift(); next !== undefined; next = this.#due.sort((a, b) => a.at - b.at).shift()) {
+    for (
+      let next = this.#due.sort((a, b) => a.at - b.at).shift();
+      next !== undefined;
+      next = this.#due.sort((a, b) => a.at - b.at).shift()
+    ) {
       this.now = next.at;
       next.run();
     }
@@ -145,7 +153,11 @@ class World {
       } else if (todo.do !== 'wait') this.ends.set(claim, todo);
     };
     for (const [cell, machines] of this.cells) {
-      const offered = (): Event => ({ kind: 'offer', cell, offer: { cost: machines.some((one) => this.free(one)) ? machines.length : null } });
+      const offered = (): Event => ({
+        kind: 'offer',
+        cell,
+        offer: { cost: machines.some((one) => this.free(one)) ? machines.length : null },
+      });
       this.ask(offered, { kind: 'no_offer', cell }, tell);
     }
     this.later(goes, () => tell({ kind: 'gone' }));
@@ -170,9 +182,14 @@ test('whatever is lost, repeated, late or dies: one machine for one caller, or n
       let drawn = seed;
       const world = new World(() => (drawn = (drawn * 48_271) % 2_147_483_647) / 2_147_483_647);
       sizes.forEach((size, at) =>
-        world.cells.set(`c${at}`, Array.from({ length: size }, (_, n) => ({ name: `c${at}m${n}`, claim: undefined, until: 0, owner: undefined }))),
+        world.cells.set(
+          `c${at}`,
+          Array.from({ length: size }, (_, n) => ({ name: `c${at}m${n}`, claim: undefined, until: 0, owner: undefined })),
+        ),
       );
-      lives.forEach(({ policy, starts, dies, goes }, at) => world.later(starts, () => world.allocate(`claim${at}`, policy, starts + dies, goes)));
+      lives.forEach(({ policy, starts, dies, goes }, at) =>
+        world.later(starts, () => world.allocate(`claim${at}`, policy, starts + dies, goes)),
+      );
       world.run();
       const machines = [...world.cells.values()].flat();
       lives.forEach((_, at) => {

@@ -63,9 +63,16 @@ type Turn = readonly [Allocation, Step];
 function proceed(state: Allocation): Turn {
   const [next, ...candidates] = state.candidates;
   const enough = state.policy === 'first' || state.waiting.size === 0;
-  if (next && enough) return [{ ...state, candidates, phase: { name: 'claiming', cell: next.cell } }, { do: 'claim', cell: next.cell }];
+  if (next && enough)
+    return [
+      { ...state, candidates, phase: { name: 'claiming', cell: next.cell } },
+      { do: 'claim', cell: next.cell },
+    ];
   if (state.waiting.size > 0) return [{ ...state, phase: { name: 'asking' } }, { do: 'wait' }];
-  return [{ ...state, phase: { name: 'over' } }, { do: 'nothing_fits', unsure: state.unsure }];
+  return [
+    { ...state, phase: { name: 'over' } },
+    { do: 'nothing_fits', unsure: state.unsure },
+  ];
 }
 
 function heard(state: Allocation, cell: string, cost: number | null): Allocation {
@@ -84,13 +91,23 @@ function onOffer(state: Allocation, event: Event & { readonly kind: 'offer' | 'n
 
 function onConfirm(state: Allocation, phase: Phase & { name: 'confirming' }, kind: Event['kind']): Turn {
   const { cell, machine, attempt } = phase;
-  if (kind === 'confirmed') return [{ ...state, phase: { name: 'over' } }, { do: 'deliver', cell, machine }];
+  if (kind === 'confirmed')
+    return [
+      { ...state, phase: { name: 'over' } },
+      { do: 'deliver', cell, machine },
+    ];
   // Refused means: the claim has run out and nobody has the machine by it. Also after an unknown confirm, for then that one never arrived.
   if (kind === 'confirm_refused') return proceed({ ...state, unsure: true });
   if (attempt < confirmAttempts) {
-    return [{ ...state, phase: { ...phase, attempt: attempt + 1 } }, { do: 'confirm', cell, attempt: attempt + 1 }];
+    return [
+      { ...state, phase: { ...phase, attempt: attempt + 1 } },
+      { do: 'confirm', cell, attempt: attempt + 1 },
+    ];
   }
-  return [{ ...state, phase: { name: 'over' } }, { do: 'give_up', cell, machine }];
+  return [
+    { ...state, phase: { name: 'over' } },
+    { do: 'give_up', cell, machine },
+  ];
 }
 
 /** One step. An event that does not belong to the present phase changes nothing. */
@@ -105,7 +122,10 @@ export function step(state: Allocation, event: Event): Turn {
   if (phase.name === 'claiming' && event.cell === phase.cell) {
     if (event.kind === 'claimed') {
       const { cell, machine } = event;
-      return [{ ...state, phase: { name: 'confirming', cell, machine, attempt: 1 } }, { do: 'confirm', cell, attempt: 1 }];
+      return [
+        { ...state, phase: { name: 'confirming', cell, machine, attempt: 1 } },
+        { do: 'confirm', cell, attempt: 1 },
+      ];
     }
     if (event.kind === 'claim_refused' || event.kind === 'claim_unknown') {
       return proceed({ ...state, unsure: state.unsure || event.kind === 'claim_unknown' });

@@ -36,7 +36,8 @@ test('arrays of any JSON, cut anywhere and indented anyhow, are one array in ord
 test('elements come one by one, as they were written', async () => {
   const property = fc.asyncProperty(list, sizes, written2, async (items, cuts, indent) => {
     const found = [];
-    for await (const element of elementsOf(chunked(JSON.stringify(items, null, indent), cuts))) found.push(JSON.parse(element.toString()) as unknown);
+    for await (const element of elementsOf(chunked(JSON.stringify(items, null, indent), cuts)))
+      found.push(JSON.parse(element.toString()) as unknown);
     expect(found).toEqual(JSON.parse(JSON.stringify(items)));
   });
   await fc.assert(property, { numRuns: 500 });

@@ -32,7 +32,13 @@ async function ownWord(context: FrontContext, call: LooseCall, cell: CellEntry):
 
 async function cellBody(context: FrontContext, call: LooseCall, cell: CellEntry): Promise<CellBody> {
   const { number, name, url } = cell;
-  const registered = { number, name, url, state: cell.out ? ('out' as const) : ('in' as const), resource_uri: `/MAAS/api/2.0/cells/${name}/` };
+  const registered = {
+    number,
+    name,
+    url,
+    state: cell.out ? ('out' as const) : ('in' as const),
+    resource_uri: `/MAAS/api/2.0/cells/${name}/`,
+  };
   if (cell.out) return { ...dark, ...registered, answering: null };
   const own = await ownWord(context, call, cell);
   return { ...(own ?? dark), ...registered, answering: own !== undefined };

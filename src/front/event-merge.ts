@@ -78,7 +78,8 @@ export async function gatherStream(context: FrontContext, route: Route, call: Lo
     drop(answers.good);
     throw partialRefused(answers.absent);
   }
-  if (answers.good.length === 0 && answers.asked.length > 0) throw fail('cell_absent', { cell: answers.absent.map((cell) => cell.name).join(',') });
+  if (answers.good.length === 0 && answers.asked.length > 0)
+    throw fail('cell_absent', { cell: answers.absent.map((cell) => cell.name).join(',') });
 
   const queue = boundedQueue<Piece>(mostWaiting);
   const follow = async (cell: CellEntry, first: CellReply | undefined): Promise<void> => {
@@ -113,7 +114,10 @@ export async function gatherStream(context: FrontContext, route: Route, call: Lo
     const absent = new Set(answers.absent);
     const told = () => musterCells({ ...answers, absent: answers.asked.filter((cell) => absent.has(cell)) });
     for (const cell of answers.asked) {
-      void follow(cell, answers.good.find((reply) => reply.cell === cell));
+      void follow(
+        cell,
+        answers.good.find((reply) => reply.cell === cell),
+      );
     }
     for (;;) {
       const piece = await queue.take();

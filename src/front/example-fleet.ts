@@ -45,16 +45,40 @@ export interface ExampleCell {
   readonly number: number;
   readonly url: string;
   readonly machines: ExampleMachine[];
-  readonly seen: { readonly route: string; readonly url: string; readonly headers: LooseCall['request']['headers']; readonly fields: LooseCall['fields'] }[];
+  readonly seen: {
+    readonly route: string;
+    readonly url: string;
+    readonly headers: LooseCall['request']['headers'];
+    readonly fields: LooseCall['fields'];
+  }[];
   readonly faults: Map<string, Fault>;
   readonly events: ServerEvent[];
   stop(): Promise<void>;
 }
 
 const routeIds = [
-  'Version.read', 'Machines.read', 'Machine.read', 'Machine.power_on', 'Machines.summary', 'Machines.is_registered', 'Machines.ask', 'Machines.claim',
-  'Machines.confirm', 'Machines.create', 'Machines.release', 'Machines.accept_all', 'Fabrics.read', 'Fabrics.create', 'Findings.read', 'Events.query',
-  'Events.stream', 'Subnet.read', 'Cell.read', 'Machines.allocate', 'Users.whoami', 'Zones.create',
+  'Version.read',
+  'Machines.read',
+  'Machine.read',
+  'Machine.power_on',
+  'Machines.summary',
+  'Machines.is_registered',
+  'Machines.ask',
+  'Machines.claim',
+  'Machines.confirm',
+  'Machines.create',
+  'Machines.release',
+  'Machines.accept_all',
+  'Fabrics.read',
+  'Fabrics.create',
+  'Findings.read',
+  'Events.query',
+  'Events.stream',
+  'Subnet.read',
+  'Cell.read',
+  'Machines.allocate',
+  'Users.whoami',
+  'Zones.create',
 ] as const satisfies readonly RouteId[];
 
 /** A list that ends in the middle of an element. */
@@ -76,18 +100,29 @@ function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof rou
       .filter((machine) => one('owner') === undefined || machine.owner === one('owner'))
       .filter((machine) => call.fields['id'] === undefined || call.fields['id'].includes(machine.system_id));
   };
-  const free = (machine: ExampleMachine) => machine.owner === '' && (machine.claim === undefined || (machine.claimedUntil ?? 0) < Date.now());
-  const cheapest = (call: LooseCall) => matching(call).filter(free).sort((a, b) => a.cost - b.cost)[0];
+  const free = (machine: ExampleMachine) =>
+    machine.owner === '' && (machine.claim === undefined || (machine.claimedUntil ?? 0) < Date.now());
+  const cheapest = (call: LooseCall) =>
+    matching(call)
+      .filter(free)
+      .sort((a, b) => a.cost - b.cost)[0];
   const known = (call: LooseCall) => {
     const machine = machines.find((one) => one.system_id === call.path['system_id']);
     if (!machine) throw fail('not_found', { what: 'Machine' });
     return machine;
   };
   return {
-    'Version.read': () => ({ capabilities: [], version: '3.7.0', subversion: '', muster: { version: '9.9', program: 'cell', name, revision: 'access=1.1 config=1.2' } }),
+    'Version.read': () => ({
+      capabilities: [],
+      version: '3.7.0',
+      subversion: '',
+      muster: { version: '9.9', program: 'cell', name, revision: 'access=1.1 config=1.2' },
+    }),
     'Machines.read': (call) => {
       const by = call.fields['sort']?.at(-1);
-      const sorted = matching(call).sort((a, b) => (by === 'hostname' ? (a.hostname < b.hostname ? -1 : 1) : a.system_id < b.system_id ? -1 : 1));
+      const sorted = matching(call).sort((a, b) =>
+        by === 'hostname' ? (a.hostname < b.hostname ? -1 : 1) : a.system_id < b.system_id ? -1 : 1,
+      );
       const after = call.fields['after']?.at(-1);
       const key = (machine: ExampleMachine) => `${by === 'hostname' ? machine.hostname : machine.system_id}~${machine.system_id}`;
       const rest = after === undefined ? sorted : sorted.filter((machine) => key(machine) > after);
@@ -95,17 +130,28 @@ function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof rou
       const page = rest.slice(0, limit);
       const last = page.at(-1);
       if (last && rest.length > page.length) call.reply.header('Muster-Next', key(last));
-      if (cell.faults.get('Machines.read') === 'break') return stream(Readable.from(broken(page.map(shown))), 'application/json; charset=utf-8');
+      if (cell.faults.get('Machines.read') === 'break')
+        return stream(Readable.from(broken(page.map(shown))), 'application/json; charset=utf-8');
       return json(page.map(shown));
     },
     'Machine.read': (call) => json(shown(known(call))),
     'Machine.power_on': (call) => json({ ...shown(known(call)), powered: true }),
-    'Machines.summary': (call) => json({ machines: matching(call).length, by_status: { ready: machines.filter(free).length }, by_zone: Object.fromEntries(machines.map(({ zone }) => [zone, machines.filter((one) => one.zone === zone).length])) }),
+    'Machines.summary': (call) =>
+      json({
+        machines: matching(call).length,
+        by_status: { ready: machines.filter(free).length },
+        by_zone: Object.fromEntries(machines.map(({ zone }) => [zone, machines.filter((one) => one.zone === zone).length])),
+      }),
     'Machines.is_registered': (call) => json(machines.some((machine) => machine.hostname === call.params['mac_address'])),
     'Machines.ask': (call) => {
       const best = cheapest(call);
       const ready = machines.filter(free).length;
-      return { best: best ? { system_id: best.system_id, cost: best.cost } : null, ready, matching: best ? 1 : 0, ruled_out: best ? {} : { zone: ready } };
+      return {
+        best: best ? { system_id: best.system_id, cost: best.cost } : null,
+        ready,
+        matching: best ? 1 : 0,
+        ruled_out: best ? {} : { zone: ready },
+      };
     },
     'Machines.claim': (call) => {
       const claim = String(call.params['claim']);
@@ -122,13 +168,20 @@ function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof rou
     },
     'Machines.allocate': (call) => json(shown(cheapest(call)!)),
     'Machines.create': (call) => {
-      const machine = { system_id: systemIdOf(number, 500 + machines.length)!, hostname: String(call.params['hostname']), owner: '', zone: 'default', cost: 1 };
+      const machine = {
+        system_id: systemIdOf(number, 500 + machines.length)!,
+        hostname: String(call.params['hostname']),
+        owner: '',
+        zone: 'default',
+        cost: 1,
+      };
       machines.push(machine);
       return json({ ...shown(machine), fields: call.fields });
     },
     'Machines.release': (call) => {
       const ids = call.params['machines'] as string[];
-      if (ids.some((id) => !machines.some((machine) => machine.system_id === id))) throw fail('bad_request', { reason: `Unknown machine(s): ${ids.join(', ')}.` });
+      if (ids.some((id) => !machines.some((machine) => machine.system_id === id)))
+        throw fail('bad_request', { reason: `Unknown machine(s): ${ids.join(', ')}.` });
       for (const machine of machines) if (ids.includes(machine.system_id)) machine.owner = '';
       return ids;
     },
@@ -136,8 +189,15 @@ function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof rou
     'Fabrics.read': () => json([{ id: number * 1e11 + 1, name: `fabric-${name}`, vlans: [{ space: number === 2 ? 'dmz' : 'undefined' }] }]),
     'Fabrics.create': (call) => json({ name: call.params['name'], cell: name, fields: call.fields }),
     'Findings.read': () => json([{ id: number * 1e11 + 1, severity: 'warning', last_seen: `2026-01-0${number}T00:00:00Z` }]),
-    'Events.query': () => json({ count: 1, next_uri: null, prev_uri: null, events: [{ id: number * 1e11 + 7, created: `Fri, 0${number} Dec. 2018 20:11:08`, node: '', hostname: name }] }),
-    'Events.stream': (call) => eventStream(following(cell.events, Number(call.fields['after']?.at(-1) ?? '0'), call.request.signal), call.request),
+    'Events.query': () =>
+      json({
+        count: 1,
+        next_uri: null,
+        prev_uri: null,
+        events: [{ id: number * 1e11 + 7, created: `Fri, 0${number} Dec. 2018 20:11:08`, node: '', hostname: name }],
+      }),
+    'Events.stream': (call) =>
+      eventStream(following(cell.events, Number(call.fields['after']?.at(-1) ?? '0'), call.request.signal), call.request),
     'Cell.read': () => ({
       number,
       name,
@@ -152,13 +212,19 @@ function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof rou
       resource_uri: '',
     }),
     'Subnet.read': (call) => json({ id: Number(call.path['id']) }),
-    'Users.whoami': (call) => ({ username: (call.caller as { username: string }).username, email: '', is_superuser: true, is_local: true, resource_uri: '' }),
+    'Users.whoami': (call) => ({
+      username: (call.caller as { username: string }).username,
+      email: '',
+      is_superuser: true,
+      is_local: true,
+      resource_uri: '',
+    }),
     'Zones.create': (call) => json({ id: 1, name: call.params['name'], description: '', resource_uri: '', cell: name }),
   };
 }
 
 async function* following(events: readonly ServerEvent[], after: number, signal: AbortSignal): AsyncGenerator<ServerEvent> {
-  for (let at = after; !signal.aborted; ) {
+  for (let at = after; !signal.aborted;) {
     const event = events[at];
     if (event) {
       at += 1;
@@ -183,7 +249,12 @@ export interface Fleet extends AsyncDisposable {
   start(config?: Partial<FrontConfig>): Promise<Front>;
 }
 
-async function startCell(name: string, number: number, memory: GlobalMemory, port: number): Promise<ExampleCell & { readonly port: number }> {
+async function startCell(
+  name: string,
+  number: number,
+  memory: GlobalMemory,
+  port: number,
+): Promise<ExampleCell & { readonly port: number }> {
   const machines: ExampleMachine[] = [0, 1, 2].map((n) => ({
     system_id: systemIdOf(number, 110 + n)!,
     hostname: `${'zyxwv'[n]}-${name}`,
@@ -208,7 +279,15 @@ async function startCell(name: string, number: number, memory: GlobalMemory, por
     ]),
   );
   const table = Object.fromEntries([...routeIds, 'Readiness.read' as const].map((id) => [id, routes[id]]));
-  const server: Server = createLooseServer({ program: 'cell', version: '0', log: memoryLog().log, authenticate, table, described: routes, handlers });
+  const server: Server = createLooseServer({
+    program: 'cell',
+    version: '0',
+    log: memoryLog().log,
+    authenticate,
+    table,
+    described: routes,
+    handlers,
+  });
   const listener = await server.listen({ host: '127.0.0.1', port });
   return { ...cell, url: listener.url, port: listener.port, stop: () => server.drain(0) };
 }
@@ -226,7 +305,8 @@ export async function exampleFleet(size: number): Promise<Fleet> {
   };
   const cells: ExampleCell[] = [];
   for (let number = 1; number <= size; number += 1) cells.push(await startCell(`c${number}`, number, memory, 0));
-  const cellDocument = ({ name, number, url }: ExampleCell, out: boolean) => putDocument('cell', number, { number, name, url, key: key.text, out });
+  const cellDocument = ({ name, number, url }: ExampleCell, out: boolean) =>
+    putDocument('cell', number, { number, name, url, key: key.text, out });
   tell(
     putDocument('user', 1, { id: 1, username: 'admin', email: '', is_superuser: true, is_local: true, generation: 1 }),
     putDocument('user', 2, { id: 2, username: 'ann', email: '', is_superuser: false, is_local: true, generation: 3 }),
@@ -259,7 +339,16 @@ export async function exampleFleet(size: number): Promise<Fleet> {
     mark: (name, out) => tell(...cells.filter((cell) => cell.name === name).map((cell) => cellDocument(cell, out))),
     start: async (config = {}) => {
       const usual: FrontConfig = {
-        folder: '/nowhere', listen: ['127.0.0.1'], port: 0, cells: [], gather_ms: 300, call_ms: 500, hub_ms: 500, allocate: 'best', retries: 0.1, connections: 8,
+        folder: '/nowhere',
+        listen: ['127.0.0.1'],
+        port: 0,
+        cells: [],
+        gather_ms: 300,
+        call_ms: 500,
+        hub_ms: 500,
+        allocate: 'best',
+        retries: 0.1,
+        connections: 8,
       };
       const front = await startFront({ config: { ...usual, ...config }, version: '1.0', log: memoryLog().log, home });
       fronts.push(front);

@@ -34,7 +34,11 @@ export function fixedHome(config: FrontConfig, line: () => CellLine): Home {
     for (const cell of registry.list()) {
       try {
         const headers = { 'x-request-id': request.id, ...own };
-        const reply = await line().send(cell, { method: 'GET', path, headers, body: undefined }, { ms: config.gather_ms, signal: request.signal });
+        const reply = await line().send(
+          cell,
+          { method: 'GET', path, headers, body: undefined },
+          { ms: config.gather_ms, signal: request.signal },
+        );
         if (reply.status === 200) {
           const user = await jsonOf(reply);
           if (isUser.Check(user)) return { username: user.username, admin: user.is_superuser };
@@ -44,7 +48,12 @@ export function fixedHome(config: FrontConfig, line: () => CellLine): Home {
         if (!(error instanceof Absent)) throw error;
       }
     }
-    throw fail('cell_absent', { cell: registry.list().map((cell) => cell.name).join(',') });
+    throw fail('cell_absent', {
+      cell: registry
+        .list()
+        .map((cell) => cell.name)
+        .join(','),
+    });
   };
 
   const authenticate: Authenticate = async (request, oauth): Promise<Caller> => {

@@ -37,7 +37,9 @@ test('the cheapest machine of all cells, taken for the caller, exactly one', asy
 
 test('a hundred callers at once get as many machines as there are, each its own', async () => {
   const replies = await Promise.all(Array.from({ length: 30 }, () => allocate()));
-  const taken = await Promise.all(replies.filter((one) => one.status === 200).map(async (one) => ((await one.json()) as { system_id: string }).system_id));
+  const taken = await Promise.all(
+    replies.filter((one) => one.status === 200).map(async (one) => ((await one.json()) as { system_id: string }).system_id),
+  );
   expect(new Set(taken).size).toBe(taken.length);
   expect(owners()).toHaveLength(taken.length);
   expect(taken.length).toBeGreaterThanOrEqual(3);

@@ -24,6 +24,8 @@ export interface FrontContext {
   readonly registry: CellRegistry;
   readonly line: CellLine;
   readonly vouch: Vouch;
+  /** The front vouches for its callers: a cell that refuses one is behind, for the front knows better. */
+  readonly asserts: boolean;
   readonly gatherMs: number;
   readonly callMs: number;
   readonly log: Logger;
@@ -41,7 +43,13 @@ export interface AskOptions {
 }
 
 /** Ask one cell. @throws Absent, or the reason why the caller has gone. */
-export function ask(context: FrontContext, call: LooseCall, cell: CellEntry, encoded: Encoded, options: AskOptions = {}): Promise<CellReply> {
+export function ask(
+  context: FrontContext,
+  call: LooseCall,
+  cell: CellEntry,
+  encoded: Encoded,
+  options: AskOptions = {},
+): Promise<CellReply> {
   const { method, path, body, contentType } = encoded;
   const headers: Record<string, string> = {
     'x-request-id': call.request.id,
@@ -54,11 +62,21 @@ export function ask(context: FrontContext, call: LooseCall, cell: CellEntry, enc
 }
 
 /** Forward a call to one cell and pass its reply on as it comes. @throws Failure `cell_absent` or `unknown_outcome`. */
-export async function forward(context: FrontContext, route: Route, call: LooseCall, cell: CellEntry, carried: Carried = call): Promise<BodyReply> {
+export async function forward(
+  context: FrontContext,
+  route: Route,
+  call: LooseCall,
+  cell: CellEntry,
+  carried: Carried = call,
+): Promise<BodyReply> {
   if (cell.out) throw fail('cell_absent', { cell: cell.name });
   const encoded = await encodeCall(route, carried);
   try {
     const reply = await ask(context, call, cell, encoded, { keyed: true });
+    if (reply.status === 401 && context.asserts) {
+      reply.body.destroy();
+      throw fail('cell_absent', { cell: cell.name });
+    }
     return passOn(reply.status, reply.headers, reply.body);
   } catch (error) {
     throw absence(error, route, call);
@@ -70,5 +88,8 @@ export function absence(error: unknown, route: Pick<Route, 'method'>, call: Pick
   if (!(error instanceof Absent)) return error;
   const unsure = error.sent && route.method === 'POST' && call.request.idempotencyKey === undefined;
   if (!unsure) return fail('cell_absent', { cell: error.cell.name });
-  return new Failure('unknown_outcome', `Cell ${error.cell.name} was asked and did not answer: it may have done it. Look before asking again.`);
+  return new Failure(
+    'unknown_outcome',
+    `Cell ${error.cell.name} was asked and did not answer: it may have done it. Look before asking again.`,
+  );
 }

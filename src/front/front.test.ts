@@ -15,11 +15,22 @@ beforeEach(async () => {
 afterEach(() => fleet[Symbol.asyncDispose]());
 
 async function get(path: string, headers: Record<string, string> = {}, key = adminKey): Promise<Response> {
-  return fetch(`${front.url}${path.startsWith('/cell/') ? path : `/MAAS/api/2.0/${path}`}`, { headers: { authorization: oauthHeader(key), ...headers } });
+  return fetch(`${front.url}${path.startsWith('/cell/') ? path : `/MAAS/api/2.0/${path}`}`, {
+    headers: { authorization: oauthHeader(key), ...headers },
+  });
 }
 
-async function post(path: string, fields: Record<string, string> | URLSearchParams, headers: Record<string, string> = {}, method = 'POST'): Promise<Response> {
-  return fetch(`${front.url}/MAAS/api/2.0/${path}`, { method, headers: { authorization: oauthHeader(adminKey), ...headers }, body: new URLSearchParams(fields) });
+async function post(
+  path: string,
+  fields: Record<string, string> | URLSearchParams,
+  headers: Record<string, string> = {},
+  method = 'POST',
+): Promise<Response> {
+  return fetch(`${front.url}/MAAS/api/2.0/${path}`, {
+    method,
+    headers: { authorization: oauthHeader(adminKey), ...headers },
+    body: new URLSearchParams(fields),
+  });
 }
 
 const cell = (number: number) => fleet.cells[number - 1]!;
@@ -46,7 +57,11 @@ describe('id', () => {
     const reply = await get(`subnets/${idOf(3, 7)}/`);
     expect(await reply.json()).toEqual({ id: idOf(3, 7) });
     const gone = await get(`machines/${systemIdOf(1, 9)!}/`);
-    expect([gone.status, await gone.text(), gone.headers.get('muster-error')]).toEqual([404, 'No Machine matches the given query.', 'not_found']);
+    expect([gone.status, await gone.text(), gone.headers.get('muster-error')]).toEqual([
+      404,
+      'No Machine matches the given query.',
+      'not_found',
+    ]);
   });
 
   test.each(['hang', 'refuse'] as const)('a cell that does not answer (%s) is 503 with Retry-After, never 404', async (how) => {
@@ -120,7 +135,12 @@ describe('gather', () => {
     await cell(2).stop();
     for (const query of ['hostname=z-c1', 'owner=ann', 'mac_address=52:54:00:00:00:01', `id=${machine(2)}`]) {
       const reply = await get(`machines/?${query}`);
-      expect([query, reply.status, reply.headers.get('muster-error'), reply.headers.get('retry-after')]).toEqual([query, 503, 'partial_refused', '10']);
+      expect([query, reply.status, reply.headers.get('muster-error'), reply.headers.get('retry-after')]).toEqual([
+        query,
+        503,
+        'partial_refused',
+        '10',
+      ]);
       expect(await reply.text()).toContain('absent: c2');
     }
     const whole = await get('machines/', { 'muster-partial': 'refuse' });
@@ -152,7 +172,11 @@ describe('gather', () => {
   });
 
   test('counts are added', async () => {
-    expect(await (await get('machines/?op=summary')).json()).toEqual({ machines: 9, by_status: { ready: 9 }, by_zone: { default: 6, far: 3 } });
+    expect(await (await get('machines/?op=summary')).json()).toEqual({
+      machines: 9,
+      by_status: { ready: 9 },
+      by_zone: { default: 6, far: 3 },
+    });
   });
 
   test('one cell that says yes is enough, also when another is absent', async () => {
@@ -223,13 +247,19 @@ describe('place', () => {
     const reply = await post('fabrics/', { name: 'f' });
     expect([reply.status, reply.headers.get('muster-error')]).toEqual([400, 'unplaced']);
     expect(await reply.text()).toContain('cell=NAME (one of c1, c2, c3)');
-    expect(await (await post('fabrics/', { name: 'f', cell: 'c9' })).json()).toEqual({ cell: ["No such cell: 'c9'. There are: c1, c2, c3."] });
+    expect(await (await post('fabrics/', { name: 'f', cell: 'c9' })).json()).toEqual({
+      cell: ["No such cell: 'c9'. There are: c1, c2, c3."],
+    });
   });
 
   test('the only cell', async () => {
     await using alone = await exampleFleet(1);
     const only = await alone.start();
-    const reply = await fetch(`${only.url}/MAAS/api/2.0/fabrics/`, { method: 'POST', headers: { authorization: oauthHeader(adminKey) }, body: new URLSearchParams({ name: 'f' }) });
+    const reply = await fetch(`${only.url}/MAAS/api/2.0/fabrics/`, {
+      method: 'POST',
+      headers: { authorization: oauthHeader(adminKey) },
+      body: new URLSearchParams({ name: 'f' }),
+    });
     expect(await reply.json()).toMatchObject({ cell: 'c1' });
   });
 });
@@ -275,7 +305,10 @@ describe('the rest', () => {
     expect((await get('zones/')).status).toBe(200);
     expect((await fetch(`${front.url}/MAAS/api/2.0/machines/`)).status).toBe(401);
     expect((await fetch(`${front.url}/readyz`)).status).toBe(200);
-    expect((await fetch(`${front.url}/MAAS/api/2.0/machines/?op=ask`, { method: 'POST', headers: { authorization: oauthHeader(adminKey) } })).status).toBe(400);
+    expect(
+      (await fetch(`${front.url}/MAAS/api/2.0/machines/?op=ask`, { method: 'POST', headers: { authorization: oauthHeader(adminKey) } }))
+        .status,
+    ).toBe(400);
   });
 
   test('cells, with what each says of itself; absent ones are named', async () => {
@@ -283,7 +316,16 @@ describe('the rest', () => {
     fleet.mark('c2', true);
     const list = await createClient({ url: front.url, key: adminKey }).call('Cells.read', {}, {});
     expect(list).toMatchObject([
-      { name: 'c1', state: 'in', answering: true, version: '9.9', revision: { access: '1.1', config: '1.2' }, lag: 0.5, machines: { ready: 3 }, findings: { warning: 1 } },
+      {
+        name: 'c1',
+        state: 'in',
+        answering: true,
+        version: '9.9',
+        revision: { access: '1.1', config: '1.2' },
+        lag: 0.5,
+        machines: { ready: 3 },
+        findings: { warning: 1 },
+      },
       { name: 'c2', state: 'out', answering: null, machines: null },
       { name: 'c3', state: 'in', answering: false, machines: null },
     ]);

@@ -21,6 +21,7 @@ import { forward, type Entry, type FrontContext, type Reach } from './front-cont
 import type { Home } from './home.ts';
 import { openJoinedHome } from './joined-home.ts';
 import { reachAllocate } from './reach-allocate.ts';
+import { reachAny } from './reach-any.ts';
 import { reachGather } from './reach-gather.ts';
 import { reachHub } from './reach-hub.ts';
 import { reachId } from './reach-id.ts';
@@ -82,7 +83,15 @@ export async function startFront(options: FrontOptions): Promise<Front> {
       onBreaker: (cell, open) => log.warn({ cell: cell.name, open }, open ? 'a cell does not answer' : 'a cell answers again'),
     }),
   );
-  const context: FrontContext = { registry: home.registry, line, vouch: home.vouch, gatherMs: config.gather_ms, callMs: config.call_ms, log };
+  const context: FrontContext = {
+    registry: home.registry,
+    line,
+    vouch: home.vouch,
+    asserts: !fixed,
+    gatherMs: config.gather_ms,
+    callMs: config.call_ms,
+    log,
+  };
   measure(registry, home, context);
 
   const own = ownAnswers(context, home, version);
@@ -100,7 +109,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     split: reachSplit,
     allocate: reachAllocate(config.allocate),
     hub: toHub,
-    any: toHub,
+    any: reachAny,
   };
 
   const serve = async (entry: Entry, call: LooseCall): Promise<unknown> => {

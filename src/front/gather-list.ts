@@ -35,7 +35,12 @@ function streamed(bytes: AsyncGenerator<Uint8Array>, replies: readonly CellReply
 }
 
 /** The good replies as one list. What breaks after the first byte breaks the caller's connection off. @throws Absent before that. */
-export async function gatherList(replies: readonly CellReply[], call: Pick<LooseCall, 'fields' | 'reply'>, order: ListOrder | undefined, paged: boolean): Promise<BodyReply> {
+export async function gatherList(
+  replies: readonly CellReply[],
+  call: Pick<LooseCall, 'fields' | 'reply'>,
+  order: ListOrder | undefined,
+  paged: boolean,
+): Promise<BodyReply> {
   const [only] = replies;
   if (only && replies.length === 1) return passOn(only.status, only.headers, only.body);
   const sources = replies.map(bytesOf);

@@ -19,10 +19,12 @@ const catchUpMs = 5_000;
 export async function openJoinedHome(config: FrontConfig, version: string, log: Logger): Promise<Home> {
   await using stack = new AsyncDisposableStack();
   const membership = await readMembership(config.folder);
-  if (membership?.role !== 'front') throw new Error(`${config.folder} has not joined a hub as a front: muster front join URL TOKEN FINGERPRINT`);
+  if (membership?.role !== 'front')
+    throw new Error(`${config.folder} has not joined a hub as a front: muster front join URL TOKEN FINGERPRINT`);
   const key = await loadSigningKey(keyFileIn(config.folder));
   const findings = {
-    report: (finding: { readonly kind: string; readonly subject: string; readonly data: object }) => log.warn({ finding }, 'something to look at'),
+    report: (finding: { readonly kind: string; readonly subject: string; readonly data: object }) =>
+      log.warn({ finding }, 'something to look at'),
   };
   const onTrouble = (error: unknown) => log.warn({ err: error }, 'the hub could not be followed');
   const global = stack.use(openFrontGlobal({ membership, key, version, findings, onTrouble }));
@@ -32,7 +34,9 @@ export async function openJoinedHome(config: FrontConfig, version: string, log: 
 
   const vouch = assertingVouch(reader, key, membership.name, () => global.replication.now());
   const unready = () =>
-    streams.some((stream) => compareRevisions(reader.revision(stream), beginning) === 0) ? fail('starting', { program: 'front' }) : undefined;
+    streams.some((stream) => compareRevisions(reader.revision(stream), beginning) === 0)
+      ? fail('starting', { program: 'front' })
+      : undefined;
   await global.replication.caughtUp(catchUpMs).catch(onTrouble);
   const owned = stack.move();
   return {

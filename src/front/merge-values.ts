@@ -31,7 +31,9 @@ export function addUp(values: readonly unknown[]): unknown {
   if (values.every((value) => typeof value === 'number')) return values.reduce<number>((sum, value) => sum + value, 0);
   if (!values.every(isPlain)) return first;
   const keys = [...new Set(values.flatMap((value) => Object.keys(value)))];
-  return Object.fromEntries(keys.map((key) => [key, addUp(values.filter((value) => Object.hasOwn(value, key)).map((value) => value[key]))]));
+  return Object.fromEntries(
+    keys.map((key) => [key, addUp(values.filter((value) => Object.hasOwn(value, key)).map((value) => value[key]))]),
+  );
 }
 
 /** What one kind of small reply of several cells is together. */

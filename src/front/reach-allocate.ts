@@ -62,11 +62,15 @@ function mailbox() {
 /** The effects of the protocol at cells, each told as an event. */
 function effects(context: FrontContext, call: LooseCall, found: Found, claim: string) {
   const constraints = without(call.fields, options);
-  const told = <T>(value: T | undefined, name: string): Record<string, readonly string[]> => (value === undefined ? {} : { [name]: [String(value)] });
+  const told = <T>(value: T | undefined, name: string): Record<string, readonly string[]> =>
+    value === undefined ? {} : { [name]: [String(value)] };
 
   const askCell = async (cell: CellEntry): Promise<Event> => {
     try {
-      const reply = await ask(context, call, cell, await encode(routes['Machines.ask'], constraints), { ms: context.gatherMs, firstByte: true });
+      const reply = await ask(context, call, cell, await encode(routes['Machines.ask'], constraints), {
+        ms: context.gatherMs,
+        firstByte: true,
+      });
       if (reply.status >= 400 && reply.status < 500 && reply.status !== 401) {
         found.refused?.body.destroy();
         found.refused = reply;
@@ -83,7 +87,12 @@ function effects(context: FrontContext, call: LooseCall, found: Found, claim: st
   };
 
   const claimAt = async (cell: CellEntry): Promise<Event> => {
-    const fields = { ...constraints, claim: [claim], ...told(call.fields['agent_name']?.at(-1), 'agent_name'), ...told(call.fields['comment']?.at(-1), 'comment') };
+    const fields = {
+      ...constraints,
+      claim: [claim],
+      ...told(call.fields['agent_name']?.at(-1), 'agent_name'),
+      ...told(call.fields['comment']?.at(-1), 'comment'),
+    };
     try {
       const reply = await ask(context, call, cell, await encode(routes['Machines.claim'], fields));
       if (reply.status >= 400 && reply.status < 500) {
@@ -135,7 +144,10 @@ async function walk(
   let state = beginAllocation(policy, [...byName.keys()]);
   for (const cell of cells) begin(askCell(cell));
   for (;;) {
-    const [next, todo] = step(state, call.request.signal.aborted && state.phase.name !== 'confirming' ? { kind: 'gone' } : await mail.take());
+    const [next, todo] = step(
+      state,
+      call.request.signal.aborted && state.phase.name !== 'confirming' ? { kind: 'gone' } : await mail.take(),
+    );
     state = next;
     if (todo.do === 'claim') begin(claimAt(byName.get(todo.cell)!));
     else if (todo.do === 'confirm') begin(confirmAt(byName.get(todo.cell)!, todo.attempt));
@@ -151,7 +163,12 @@ function claimOf({ caller, request }: LooseCall): string {
 }
 
 /** What an earlier call with the same key took. @throws Failure `partial_refused` when a cell that may have it is absent. */
-async function delivered(context: FrontContext, call: LooseCall, cells: readonly CellEntry[], claim: string): Promise<BodyReply | undefined> {
+async function delivered(
+  context: FrontContext,
+  call: LooseCall,
+  cells: readonly CellEntry[],
+  claim: string,
+): Promise<BodyReply | undefined> {
   if (call.request.idempotencyKey === undefined) return undefined;
   const encoded = await encode(routes['Machines.confirm'], { claim: [claim] });
   const answers = await askAll(context, call, cells, () => encoded);
@@ -177,7 +194,10 @@ export function reachAllocate(usual: Policy): Reach {
     const claim = claimOf(call);
     const before = await delivered(context, call, cells, claim);
     if (before) return before;
-    const end = cells.length === 0 ? { do: 'nothing_fits' as const, unsure: false } : await walk(context, call, cells, { policy: policyOf(call, usual), claim }, found);
+    const end =
+      cells.length === 0
+        ? { do: 'nothing_fits' as const, unsure: false }
+        : await walk(context, call, cells, { policy: policyOf(call, usual), claim }, found);
     const absent = cells.filter((cell) => found.absent.has(cell));
     call.reply.header('Muster-Cells', musterCells({ asked: cells, absent, out: all.filter((cell) => cell.out) }));
     // Where others knew what to do, a cell that refused is behind and says nothing of the constraints.
@@ -200,7 +220,13 @@ function nothingFits(call: LooseCall, unsure: boolean, found: Found, absent: rea
     return fail('cell_absent', { cell: namesOf(absent) });
   }
   const reports = found.reports.toSorted((a, b) => (a.cell < b.cell ? -1 : 1));
-  return fail('none_available', { text: refusalText(without(call.fields, options), reports, absent.map((cell) => cell.name)) });
+  return fail('none_available', {
+    text: refusalText(
+      without(call.fields, options),
+      reports,
+      absent.map((cell) => cell.name),
+    ),
+  });
 }
 
 /** Which machine would it be? The cell with the cheapest match says it. */

@@ -19,7 +19,11 @@ import { mergeKind, mergeReplies } from './merge-values.ts';
 import { cellsNamed } from './named-cells.ts';
 
 /** The cells in which what a call names can live: all, unless ids say more. */
-export function targetsOf({ registry }: Pick<FrontContext, 'registry'>, route: Pick<Route, 'names'>, call: Pick<LooseCall, 'fields'>): readonly CellEntry[] {
+export function targetsOf(
+  { registry }: Pick<FrontContext, 'registry'>,
+  route: Pick<Route, 'names'>,
+  call: Pick<LooseCall, 'fields'>,
+): readonly CellEntry[] {
   const named = cellsNamed(route.names, call.fields);
   const cells = registry.list();
   return named === undefined ? cells : cells.filter((cell) => named.has(cell.number));
@@ -54,7 +58,8 @@ export const reachGather: Reach = async (context, { id, route }, call) => {
   if (route.method !== 'GET') await refuseUnlessAllAreThere(context, call, cells);
   const several = cells.filter((cell) => !cell.out).length > 1;
   if (kind === 'page' && several && ['before', 'after'].some((name) => Object.hasOwn(call.fields, name))) {
-    const reason = 'An id orders the events of one cell only: page through one cell, at /cell/NAME/MAAS/api/2.0/events/, or name a machine with id=.';
+    const reason =
+      'An id orders the events of one cell only: page through one cell, at /cell/NAME/MAAS/api/2.0/events/, or name a machine with id=.';
     throw fail('bad_request', { reason });
   }
   const order = kind === 'list' ? listOrder(id, call.fields) : undefined;

@@ -15,7 +15,11 @@ interface Share {
   readonly ids: readonly string[];
 }
 
-type Outcome = { readonly share: Share } & ({ readonly value: unknown } | { readonly refused: CellReply; readonly text: string } | { readonly absent: Absent });
+type Outcome = { readonly share: Share } & (
+  | { readonly value: unknown }
+  | { readonly refused: CellReply; readonly text: string }
+  | { readonly absent: Absent }
+);
 
 /** Each cell's part of the ids; `strangers` are ids of no cell. Order is kept. */
 export function sharesOf(
@@ -73,7 +77,10 @@ export const reachSplit: Reach = async (context, { route }, call) => {
   const failed = outcomes.filter((outcome) => !('value' in outcome));
   const values = outcomes.flatMap((outcome) => ('value' in outcome ? [outcome.value] : []));
   if (failed.length === 0) return mergeKind(route) === 'list' ? values.flat() : addUp(values);
-  return tell(failed, outcomes.filter((outcome) => 'value' in outcome));
+  return tell(
+    failed,
+    outcomes.filter((outcome) => 'value' in outcome),
+  );
 };
 
 /** One reply for an outcome that is not the same everywhere. The first failing cell gives status and code. */
@@ -88,7 +95,8 @@ function tell(failed: readonly Outcome[], done: readonly Outcome[]) {
   const [first] = failed;
   if (first && 'refused' in first) {
     const { refused } = first;
-    if (refused.status < 500) return { ...bytes(text, 'text/plain; charset=utf-8', refused.status), headers: { 'muster-error': codeOf(refused) } };
+    if (refused.status < 500)
+      return { ...bytes(text, 'text/plain; charset=utf-8', refused.status), headers: { 'muster-error': codeOf(refused) } };
   }
   throw new Failure('cell_absent', text);
 }

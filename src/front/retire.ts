@@ -38,8 +38,7 @@ function questionOf(reader: GlobalReader, { id, route }: Entry, path: Readonly<R
   }
   if (id !== 'Space.delete') return undefined;
   const space = reader.get('space', path['id'] ?? '');
-  const uses = (fabric: unknown) =>
-    ((fabric as { vlans?: { space?: unknown }[] }).vlans ?? []).some((vlan) => vlan.space === space?.name);
+  const uses = (fabric: unknown) => ((fabric as { vlans?: { space?: unknown }[] }).vlans ?? []).some((vlan) => vlan.space === space?.name);
   return space && { what: `Space ${space.name}`, route: routes['Fabrics.read'], fields: {}, uses, by: 'VLANs' };
 }
 

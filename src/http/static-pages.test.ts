@@ -41,11 +41,14 @@ test.each(['/assets/gone-1a2b3c.js', '/MAAS/api/2.0/nothing/', '/boot/nothing', 
   expect((await server.inject({ url })).statusCode).toBe(404);
 });
 
-test.each(['/../secret', '/..%2fsecret', '/assets/../../secret', '/%2e%2e/secret'])('%s gives nothing from outside the folder', async (url) => {
-  await writeFile(join(folder, '..', 'secret'), 'top secret');
-  expect((await server.inject({ url })).body).not.toContain('top secret');
-  await rm(join(folder, '..', 'secret'));
-});
+test.each(['/../secret', '/..%2fsecret', '/assets/../../secret', '/%2e%2e/secret'])(
+  '%s gives nothing from outside the folder',
+  async (url) => {
+    await writeFile(join(folder, '..', 'secret'), 'top secret');
+    expect((await server.inject({ url })).body).not.toContain('top secret');
+    await rm(join(folder, '..', 'secret'));
+  },
+);
 
 test('writes are no pages, and a folder without a page is refused', async () => {
   expect((await server.inject({ url: '/machines', method: 'POST' })).statusCode).toBe(404);

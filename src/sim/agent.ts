@@ -150,11 +150,11 @@ async function runScript(boot: Boot, name: string, result: string, version: stri
   const runtime = name === '50-muster-inventory' ? 3 : 20;
   await work(runtime);
   const code = faults.given.scriptFails === name ? 1 : 0;
-  const inventory = inventoryOf(
-    model,
-    disks.map((disk) => disk.model),
-  );
-  const out = name === '50-muster-inventory' ? `${JSON.stringify(inventory)}\n` : `${name}: nothing is wrong with this simulated machine\n`;
+  const inventory = inventoryOf(model, disks.map((disk) => disk.model));
+  // What is on each disk goes beside what it is, as the agent's inventory prints it.
+  const contents = disks.map((disk) => ({ bus: '', signatures: disk.signatures(), marker: disk.marker }));
+  const printed = { ...inventory, disks: inventory.disks.map((disk, index) => ({ ...disk, ...contents[index] })) };
+  const out = name === '50-muster-inventory' ? `${JSON.stringify(printed)}\n` : `${name}: nothing is wrong with this simulated machine\n`;
   const files = { [name]: out, [`${name}.out`]: out, [`${name}.err`]: '' };
   await signalCell(boot, { ...about, status: 'WORKING', exit_status: String(code), runtime: String(runtime), error: `Finished ${name}: ${code}` }, files);
   return code === 0;

@@ -29,7 +29,7 @@ export interface MachineFaults {
   readonly bootsTwice?: boolean;
   /** Its disks are not there. */
   readonly diskMissing?: boolean;
-  /** Somebody else's file system is on its first disk. */
+  /** When it boots to deploy, somebody else's file system is on its first disk, which commissioning has not seen. */
   readonly foreignData?: boolean;
   /** Sends another nonce than it was given. */
   readonly wrongNonce?: boolean;

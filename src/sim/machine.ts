@@ -89,7 +89,6 @@ export class SimulatedMachine implements Chassis {
     this.model = options.model;
     this.disks = options.model.disks.map((disk) => new SimulatedDisk(disk));
     this.faults = createFaultState(options.faults, options.random);
-    if (options.faults.foreignData) this.disks[0]?.plantForeignData();
   }
 
   get address(): string {
@@ -304,6 +303,7 @@ export class SimulatedMachine implements Chassis {
       case 'kernel': {
         const line = readKernelLine(end.line);
         record.purpose = line.muster_purpose;
+        if (this.#options.faults.foreignData && record.purpose === 'deploy') this.disks[0]?.plantForeignData();
         environment.say(`starts the environment to ${line.muster_purpose}`);
         await environment.reach('kernel');
         await environment.work(15);

@@ -4,11 +4,11 @@ import { Link } from '@tanstack/react-router';
 import { Button } from 'react-aria-components/Button';
 import type { RouteReply } from '../../src/contract/routes.ts';
 import { client, gathered } from '../api.ts';
-import { usePerson } from '../frame.tsx';
 import { Age } from '../parts/age.tsx';
 import { Empty, Failed, Partial, Waiting } from '../parts/notice.tsx';
 import { useToasts } from '../parts/toast.tsx';
 import { path } from '../path.ts';
+import { usePerson } from '../session.ts';
 
 type Finding = RouteReply<'Finding.read'>;
 

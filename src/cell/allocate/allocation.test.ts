@@ -16,7 +16,8 @@ beforeEach(async () => {
   await sql`delete from machine`.execute(cell.database.db);
 });
 
-const op = (who: Person, name: string, fields: Fields = {}, headers: Record<string, string> = {}) => cell.ask(who, 'POST', `machines/?op=${name}`, fields, headers);
+const op = (who: Person, name: string, fields: Fields = {}, headers: Record<string, string> = {}) =>
+  cell.ask(who, 'POST', `machines/?op=${name}`, fields, headers);
 const idOf = (reply: { json(): Record<string, unknown> }) => String(reply.json()['system_id']);
 
 describe('direct', () => {
@@ -36,18 +37,37 @@ describe('direct', () => {
     expect(idOf(await op('bob', 'allocate', { name: 'node-6.c17.example' }))).toBe(ids[6]);
     const none = await op('ann', 'allocate', { mem: '1' });
     expect([none.status, none.headers['retry-after'], none.headers['content-type']]).toEqual([409, undefined, 'text/plain; charset=utf-8']);
-    expect(none.text).toBe(`No available machine matches constraints: [('mem', ['1'])] (resolved to "mem=1.0")\nNo machine is Ready and free.`);
-    const { rows } = await sql`select type, username, description from event where system_id = ${ids[2]} order by id`.execute(cell.database.db);
-    expect(rows).toMatchObject([{ type: 'machine_allocated', username: 'ann', description: '(ann) - for me' }, { type: 'status_changed', username: 'ann' }]);
+    expect(none.text).toBe(
+      `No available machine matches constraints: [('mem', ['1'])] (resolved to "mem=1.0")\nNo machine is Ready and free.`,
+    );
+    const { rows } = await sql`select type, username, description from event where system_id = ${ids[2]} order by id`.execute(
+      cell.database.db,
+    );
+    expect(rows).toMatchObject([
+      { type: 'machine_allocated', username: 'ann', description: '(ann) - for me' },
+      { type: 'status_changed', username: 'ann' },
+    ]);
   });
 
   test('by zone, pool, tags and architecture', async () => {
-    const ids = await cell.fleet(4, (n) => ({ zone_id: n % 2 === 0 ? 1 : 2, pool_id: n < 2 ? 0 : 7, architecture: n === 3 ? 'arm64/generic' : 'amd64/generic' }));
-    await cell.database.db.insertInto('machine_tag').values([{ system_id: ids[1] ?? '', tag_id: 21 }, { system_id: ids[3] ?? '', tag_id: 21 }]).execute();
+    const ids = await cell.fleet(4, (n) => ({
+      zone_id: n % 2 === 0 ? 1 : 2,
+      pool_id: n < 2 ? 0 : 7,
+      architecture: n === 3 ? 'arm64/generic' : 'amd64/generic',
+    }));
+    await cell.database.db
+      .insertInto('machine_tag')
+      .values([
+        { system_id: ids[1] ?? '', tag_id: 21 },
+        { system_id: ids[3] ?? '', tag_id: 21 },
+      ])
+      .execute();
     expect(idOf(await op('ann', 'allocate', { dry_run: 'true', zone: 'east', tags: 'gpu', not_arch: 'arm64' }))).toBe(ids[1]);
     expect(idOf(await op('ann', 'allocate', { dry_run: 'true', pool: 'lab', not_tags: 'gpu' }))).toBe(ids[2]);
     expect(idOf(await op('ann', 'allocate', { dry_run: 'true', not_in_pool: 'default', arch: 'arm64/generic' }))).toBe(ids[3]);
-    expect((await op('ann', 'allocate', { tags: ['gpu', 'fast'] })).text).toMatch(/\n4 machines are Ready and free; ruled out by tags 4\.$/);
+    expect((await op('ann', 'allocate', { tags: ['gpu', 'fast'] })).text).toMatch(
+      /\n4 machines are Ready and free; ruled out by tags 4\.$/,
+    );
     expect((await op('ann', 'allocate', { zone: 'nowhere' })).status).toBe(400);
     expect((await op('ann', 'allocate', { storage: 'root:8' })).json()).toEqual({ storage: ['No such constraint.'] });
   });
@@ -97,7 +117,9 @@ describe('direct', () => {
     const { statements } = await cell.database.countStatements(() => op('ann', 'allocate'));
     expect(statements).toHaveLength(4);
     await sql`insert into machine (system_id, hostname, domain_id, status, cpu_count)
-              select 'x' || lpad(n::text, 6, '0'), 'many-' || n, (select id from domain limit 1), case when n % 10 = 0 then 4 else 6 end, n % 64 from generate_series(1, 5000) n`.execute(cell.database.db);
+              select 'x' || lpad(n::text, 6, '0'), 'many-' || n, (select id from domain limit 1), case when n % 10 = 0 then 4 else 6 end, n % 64 from generate_series(1, 5000) n`.execute(
+      cell.database.db,
+    );
     await sql`analyze machine`.execute(cell.database.db);
     const take = statements.find((statement) => statement.includes('skip locked')) ?? '';
     const body = take.slice(take.indexOf('select'), take.indexOf('for update'));
@@ -111,7 +133,11 @@ describe('direct', () => {
     try {
       let reply: ReturnType<typeof op> | undefined;
       await other.transaction(async (tx) => {
-        await tx.updateTable('machine').set({ power_state: 'off' }).where('system_id', '=', id ?? '').execute();
+        await tx
+          .updateTable('machine')
+          .set({ power_state: 'off' })
+          .where('system_id', '=', id ?? '')
+          .execute();
         reply = op('ann', 'allocate', { system_id: id ?? '' });
         await new Promise((resolve) => setTimeout(resolve, 150));
       });

@@ -4,11 +4,15 @@ import { describe, expect, test } from 'vitest';
 import { Failure } from '../../contract/errors.ts';
 import { constraints } from '../../contract/resources/constraints.ts';
 import { parameterDecoder } from '../../contract/parameter.ts';
+import { wordList } from '../../contract/word-list.ts';
 import type { GlobalReader } from '../../global/document.ts';
-import { readConstraints, refusalText, splitList, type Constraint, type ConstraintParams } from './constraints.ts';
+import { readConstraints, refusalText, type Constraint, type ConstraintParams } from './constraints.ts';
 
 const ids: Readonly<Record<string, number>> = { default: 1, east: 2, gpu: 21, fast: 22, lab: 7 };
-const global = { named: (_: string, name: string) => (Object.hasOwn(ids, name) ? { id: ids[name], name } : undefined) } as unknown as Pick<GlobalReader, 'named'>;
+const global = { named: (_: string, name: string) => (Object.hasOwn(ids, name) ? { id: ids[name], name } : undefined) } as unknown as Pick<
+  GlobalReader,
+  'named'
+>;
 const decode = parameterDecoder({ params: constraints, free: true });
 
 /** As a request brings them. @throws Failure */
@@ -53,14 +57,23 @@ describe('refused', () => {
     [{ not_in_pool: ['x', 'y'] }, { not_in_pool: ['No such pool(s): x, y.'] }],
     [{ tags: ['x'] }, { tags: ["No such tag(s): 'x'."] }],
     [{ arch: ['z80'] }, { arch: ['Architecture not recognised.'] }],
-    [{ storage: ['root:8'], interfaces: ['a:space=1'] }, { storage: ['No such constraint.'], interfaces: ['No such constraint.'] }],
+    [
+      { storage: ['root:8'], interfaces: ['a:space=1'] },
+      { storage: ['No such constraint.'], interfaces: ['No such constraint.'] },
+    ],
   ])('%j', (fields, errors) => {
     expect(errorsOf(fields as Record<string, string[]>)).toEqual(errors);
   });
 });
 
-const key = fc.oneof(fc.constantFrom(...Object.keys(constraints), 'storage', 'comment', '__proto__', 'constructor'), fc.string({ maxLength: 8 }));
-const value = fc.oneof(fc.constantFrom('gpu', 'east', 'lab', 'amd64', 'amd64/generic', '4', '1e3', '', 'x y,z'), fc.string({ unit: 'grapheme', maxLength: 12 }));
+const key = fc.oneof(
+  fc.constantFrom(...Object.keys(constraints), 'storage', 'comment', '__proto__', 'constructor'),
+  fc.string({ maxLength: 8 }),
+);
+const value = fc.oneof(
+  fc.constantFrom('gpu', 'east', 'lab', 'amd64', 'amd64/generic', '4', '1e3', '', 'x y,z'),
+  fc.string({ unit: 'grapheme', maxLength: 12 }),
+);
 
 test('whatever comes is tried or refused, and nothing that was given is left out', () => {
   fc.assert(
@@ -78,7 +91,7 @@ test('whatever comes is tried or refused, and nothing that was given is left out
       }
       const tried = new Set(found.map((one) => one.condition.name));
       for (const [name, given] of Object.entries(decoded.params)) {
-        const isEmpty = Array.isArray(given) && (name.endsWith('tags') ? splitList(given as string[]).length === 0 : given.length === 0);
+        const isEmpty = Array.isArray(given) && (name.endsWith('tags') ? wordList(given as string[]).length === 0 : given.length === 0);
         expect(tried.has(name), name).toBe(!isEmpty);
       }
       const text = refusalText(found, Object.fromEntries(fields), { best: null, ready: 3, matching: 0, ruledOut: {} });

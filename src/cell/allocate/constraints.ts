@@ -4,6 +4,7 @@ import { invalid } from '../../contract/errors.ts';
 import type { constraints } from '../../contract/resources/constraints.ts';
 import { ignoredFilters } from '../../contract/resources/machine-filters.ts';
 import type { ParamsOf } from '../../contract/route.ts';
+import { wordList } from '../../contract/word-list.ts';
 import type { GlobalReader } from '../../global/document.ts';
 import { missingText, namedIds } from '../../global/named-ids.ts';
 import type { MachineCondition, MachineTest } from '../db/machine-filter.ts';
@@ -15,11 +16,6 @@ export type ConstraintParams = ParamsOf<{ readonly params: typeof constraints }>
 export interface Constraint {
   readonly condition: MachineCondition;
   readonly resolved: string;
-}
-
-/** Values that may be repeated, and of which each may be a list with commas or spaces. */
-export function splitList(values: readonly string[]): string[] {
-  return values.flatMap((value) => value.split(/[\s,]+/)).filter((word) => word !== '');
 }
 
 /** As Python writes a float: clients' logs show it. */
@@ -59,7 +55,7 @@ export function readConstraints(
     add(name, name === 'not_arch', { is: 'architecture', of: read }, read.join(','));
   };
   const tags = (name: 'tags' | 'not_tags'): void => {
-    const words = splitList(params[name] ?? []);
+    const words = wordList(params[name] ?? []);
     if (words.length === 0) return;
     const { ids, missing } = namedIds(global, 'tag', words);
     const text = name === 'tags' ? missingText('tag', missing) : undefined;
@@ -107,7 +103,8 @@ function sentence(found: readonly Constraint[], fields: Readonly<Record<string, 
   const [first] = found;
   if (first === undefined) return 'No machine available.';
   const { name, test } = first.condition;
-  if (found.length === 1 && name === 'system_id' && test.is === 'system_id') return `No machine with system ID ${test.of.join(', ')} available.`;
+  if (found.length === 1 && name === 'system_id' && test.is === 'system_id')
+    return `No machine with system ID ${test.of.join(', ')} available.`;
   const asked = found.map(({ condition }) => `(${repr(condition.name)}, [${(fields[condition.name] ?? []).map(repr).join(', ')}])`);
   return `No available machine matches constraints: [${asked.join(', ')}] (resolved to "${found.map((one) => one.resolved).join(' ')}")`;
 }
@@ -118,5 +115,7 @@ function reason({ ready, ruledOut }: Supply): string {
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `${name} ${count}`);
   const machines = ready === 1 ? '1 machine is' : `${ready} machines are`;
-  return ruled.length === 0 ? `${machines} Ready and free, but taken at this moment.` : `${machines} Ready and free; ruled out by ${ruled.join(', by ')}.`;
+  return ruled.length === 0
+    ? `${machines} Ready and free, but taken at this moment.`
+    : `${machines} Ready and free; ruled out by ${ruled.join(', by ')}.`;
 }

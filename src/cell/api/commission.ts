@@ -51,7 +51,13 @@ export async function startCommissioning(tx: CellDb, machine: Startable, by: str
   });
   await planScripts(tx, machine.system_id, id, plan.commissioning, scriptTypes.commissioning);
   await planScripts(tx, machine.system_id, id, plan.testing, scriptTypes.testing);
-  await record(tx, { kind: 'commissioning_asked', systemId: machine.system_id, username: by, description: `(${by})`, data: { operation: id } });
+  await record(tx, {
+    kind: 'commissioning_asked',
+    systemId: machine.system_id,
+    username: by,
+    description: `(${by})`,
+    data: { operation: id },
+  });
 }
 
 function refuseSsh(isAsked: boolean | undefined): void {
@@ -65,7 +71,8 @@ export function commissionHandlers(context: ApiContext): Handlers<'Machine.commi
       const plan = commissionPlan(context, call.params);
       return act(context, call, 'commission', (tx, guard) => {
         // It would be Ready and somebody's at the end: never given out, never released.
-        if (guard.owner !== null) throw fail('wrong_state', { text: `Machine ${guard.system_id} belongs to ${guard.owner}: release it first.` });
+        if (guard.owner !== null)
+          throw fail('wrong_state', { text: `Machine ${guard.system_id} belongs to ${guard.owner}: release it first.` });
         return startCommissioning(tx, guard, call.caller.username, plan);
       });
     },
@@ -85,7 +92,13 @@ export function commissionHandlers(context: ApiContext): Handlers<'Machine.commi
           memory: { origin: stateOf(guard.status) === 'failed_testing' ? (guard.origin ?? guard.status) : guard.status },
         });
         await planScripts(tx, guard.system_id, id, scripts, scriptTypes.testing);
-        await record(tx, { kind: 'testing_asked', systemId: guard.system_id, username: by, description: `(${by})`, data: { operation: id } });
+        await record(tx, {
+          kind: 'testing_asked',
+          systemId: guard.system_id,
+          username: by,
+          description: `(${by})`,
+          data: { operation: id },
+        });
       });
     },
   };

@@ -29,7 +29,12 @@ test('a worker that was about to write a step of a released deployment has lost'
   await ask(id, 'deploy');
   const [claimed] = await claimDue(cell.database.db, 'slow worker', 1, 60);
   await ask(id, 'release');
-  const late = stepTaken(cell.database.db, claimed ?? { id: 0, fence: 0, nudges: 0 }, { step: 'issue_ticket', note: '', dueIn: 0, waitsForHands: false });
+  const late = stepTaken(cell.database.db, claimed ?? { id: 0, fence: 0, nudges: 0 }, {
+    step: 'issue_ticket',
+    note: '',
+    dueIn: 0,
+    waitsForHands: false,
+  });
   await expect(late).rejects.toBeInstanceOf(LostRace);
   expect(await shown(id)).toMatchObject({ status_name: 'Releasing', operation: { kind: 'release', step: 'start' } });
   // Power by hand: nothing is switched, and releasing ends at once.
@@ -38,12 +43,18 @@ test('a worker that was about to write a step of a released deployment has lost'
 });
 
 test('the reconciler carries on what the API started, and an abort ends it', async () => {
-  const [id = ''] = (await cell.ask('admin', 'POST', 'machines/', { mac_addresses: '52:54:00:00:00:01', power_type: 'manual' })).json<{ system_id: string }>().system_id.split(' ');
+  const [id = ''] = (await cell.ask('admin', 'POST', 'machines/', { mac_addresses: '52:54:00:00:00:01', power_type: 'manual' }))
+    .json<{ system_id: string }>()
+    .system_id.split(' ');
   await work();
   expect(await shown(id)).toMatchObject({ netboot: true, operation: { kind: 'commission', step: 'issue_ticket' } });
   expect((await cell.ask('admin', 'POST', `machines/${id}/?op=abort`)).status).toBe(200);
   for (let round = 0; round < 5 && (await work()) > 0; round += 1);
   expect(await shown(id)).toMatchObject({ status_name: 'New', netboot: false, operation: null });
   const [operation] = (await cell.ask('ann', 'GET', 'operations/', { machine: id })).json<Record<string, unknown>[]>();
-  expect(operation).toMatchObject({ outcome: 'aborted', abort_asked: true, steps: [{ step: 'issue_ticket' }, { step: 'void_ticket' }, { step: 'aborted' }] });
+  expect(operation).toMatchObject({
+    outcome: 'aborted',
+    abort_asked: true,
+    steps: [{ step: 'issue_ticket' }, { step: 'void_ticket' }, { step: 'aborted' }],
+  });
 });

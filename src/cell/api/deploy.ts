@@ -14,14 +14,17 @@ import { machineBodyOf } from './machine-page.ts';
 /** Base64 with or without line breaks and padding (RFC 4648 §4). @throws Failure `invalid`. */
 export function userData(text: string): Buffer {
   const packed = text.replace(/\s+/g, '');
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(packed) || packed.replace(/=+$/, '').length % 4 === 1) throw invalid({ user_data: ['Enter base64.'] });
+  const isWhole = packed.includes('=') ? packed.length % 4 === 0 : packed.length % 4 !== 1;
+  if (!isWhole || !/^[A-Za-z0-9+/]*={0,2}$/.test(packed)) throw invalid({ user_data: ['Enter base64.'] });
   return Buffer.from(packed, 'base64');
 }
 
 /** `debian/12` as osystem and series; an image of another name is custom. */
 export function seriesOf(image: Pick<DeployedImage, 'name'>): { osystem: string; distro_series: string } {
   const at = image.name.indexOf('/');
-  return at > 0 ? { osystem: image.name.slice(0, at), distro_series: image.name.slice(at + 1) } : { osystem: 'custom', distro_series: image.name };
+  return at > 0
+    ? { osystem: image.name.slice(0, at), distro_series: image.name.slice(at + 1) }
+    : { osystem: 'custom', distro_series: image.name };
 }
 
 export function deployHandlers(context: ApiContext): Handlers<'Machine.deploy'> {
@@ -38,7 +41,8 @@ export function deployHandlers(context: ApiContext): Handlers<'Machine.deploy'> 
     'Machine.deploy': async (call) => {
       const { params, caller } = call;
       for (const refused of ['install_kvm', 'register_vmhost'] as const) {
-        if (params[refused] === true) throw fail('bad_request', { reason: `${refused} is not part of Muster: machines are deployed, not carved up.` });
+        if (params[refused] === true)
+          throw fail('bad_request', { reason: `${refused} is not part of Muster: machines are deployed, not carved up.` });
       }
       if (params.ephemeral_deploy === true) throw fail('bad_request', { reason: 'ephemeral_deploy is not built yet.' });
       const data = params.user_data === undefined || params.user_data === '' ? null : userData(params.user_data);
@@ -75,7 +79,13 @@ export function deployHandlers(context: ApiContext): Handlers<'Machine.deploy'> 
               ...(params.agent_name === undefined ? {} : { agent_name: params.agent_name }),
             },
           });
-          if (isTaken) await record(tx, { kind: 'machine_allocated', systemId: guard.system_id, username: caller.username, description: `(${caller.username})` });
+          if (isTaken)
+            await record(tx, {
+              kind: 'machine_allocated',
+              systemId: guard.system_id,
+              username: caller.username,
+              description: `(${caller.username})`,
+            });
           await record(tx, {
             kind: 'deployment_asked',
             systemId: guard.system_id,

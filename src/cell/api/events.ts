@@ -13,16 +13,7 @@ import { followFeed } from '../../postgres/follow-feed.ts';
 import { hostnames, readEvents, type EventRow } from '../db/event-read.ts';
 import { levelNumbers } from '../db/event-store.ts';
 import type { ApiContext } from './api-context.ts';
-
-const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
-/** As MAAS writes it: `Fri, 07 Dec. 2018 20:11:08`, in UTC. */
-export function maasTime(time: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0');
-  const clock = [time.getUTCHours(), time.getUTCMinutes(), time.getUTCSeconds()].map(two).join(':');
-  return `${days[time.getUTCDay()]}, ${two(time.getUTCDate())} ${months[time.getUTCMonth()]}. ${time.getUTCFullYear()} ${clock}`;
-}
+import { maasTime } from './maas-time.ts';
 
 const levels = Object.entries(levelNumbers) as [EventLevel, number][];
 
@@ -78,13 +69,20 @@ function pageUri(fields: Readonly<Record<string, readonly string[]>>, place: 'be
 export function eventHandlers(context: ApiContext): Handlers<'Events.query' | 'Events.stream'> {
   const { database, global, wakeups, cellName } = context;
 
-  async function* changes(from: FeedCursor | 'now', signal: AbortSignal, level: EventLevel, ids: readonly string[] | undefined): AsyncGenerator<ServerEvent> {
+  async function* changes(
+    from: FeedCursor | 'now',
+    signal: AbortSignal,
+    level: EventLevel,
+    ids: readonly string[] | undefined,
+  ): AsyncGenerator<ServerEvent> {
     for await (const page of followFeed(database.db, wakeups, { from, signal })) {
       if (page.kind === 'reset') {
         yield { id: encodeCursor(page.cursor), event: 'reset', data: JSON.stringify({ cell: cellName, reason: page.reason }) };
         continue;
       }
-      const shown = page.events.filter((event) => shows(level, event.level) && (ids === undefined || (event.systemId !== null && ids.includes(event.systemId))));
+      const shown = page.events.filter(
+        (event) => shows(level, event.level) && (ids === undefined || (event.systemId !== null && ids.includes(event.systemId))),
+      );
       const names = await hostnames(database.db, [...new Set(shown.flatMap((event) => event.systemId ?? []))]);
       for (const event of shown) yield { id: event.cursor, event: 'change', data: JSON.stringify(changeBody(event, cellName, names)) };
     }
@@ -93,7 +91,8 @@ export function eventHandlers(context: ApiContext): Handlers<'Events.query' | 'E
   return {
     'Events.query': async ({ params, fields }) => {
       const { before, after, limit = 100, level = 'INFO' } = params;
-      if (before !== undefined && after !== undefined) throw fail('bad_request', { reason: 'There is undetermined behaviour when both `after` and `before` are specified.' });
+      if (before !== undefined && after !== undefined)
+        throw fail('bad_request', { reason: 'There is undetermined behaviour when both `after` and `before` are specified.' });
       const zones = params.zone === undefined ? undefined : namedIds(global, 'zone', params.zone);
       const missing = zones && missingText('zone', zones.missing);
       if (missing !== undefined) throw invalid({ zone: [missing] });

@@ -220,4 +220,3 @@ describe('domains', () => {
     expect((await at.must('GET', `domains/${made.id}/`)).resource_record_count).toBe(1);
   });
 });
-

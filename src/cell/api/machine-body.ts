@@ -44,7 +44,17 @@ function poolOf(global: BodyFacts['global'], id: number) {
 
 function domainOf(networks: NetworkBodies, id: number) {
   const domain = networks.domains.get(id);
-  return domain ?? { id, name: '', authoritative: true, ttl: null, is_default: false, resource_record_count: 0, resource_uri: uri('domains', id) };
+  return (
+    domain ?? {
+      id,
+      name: '',
+      authoritative: true,
+      ttl: null,
+      is_default: false,
+      resource_record_count: 0,
+      resource_uri: uri('domains', id),
+    }
+  );
 }
 
 /** The router of the first link that has one, the boot interface's links first. */

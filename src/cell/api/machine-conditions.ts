@@ -3,6 +3,7 @@ import { invalid, type FieldErrors } from '../../contract/errors.ts';
 import { lifecycle, machineStates } from '../../contract/lifecycle.ts';
 import { ignoredFilters, machineFilters } from '../../contract/resources/machine-filters.ts';
 import type { ParamsOf } from '../../contract/route.ts';
+import { wordList } from '../../contract/word-list.ts';
 import type { GlobalReader } from '../../global/document.ts';
 import { missingText, namedIds } from '../../global/named-ids.ts';
 import type { MachineCondition, MachineTest } from '../db/machine-filter.ts';
@@ -17,12 +18,9 @@ function statusNumber(text: string): number | undefined {
   const word = text.trim().toLowerCase();
   const named = machineStates.find((state) => state === word) ?? otherNames[word];
   if (named !== undefined) return lifecycle[named].number;
-  return /^\d{1,2}$/.test(word) ? machineStates.map((state) => lifecycle[state].number as number).find((number) => number === Number(word)) : undefined;
-}
-
-/** Repeated values, each of which may be a list with commas or spaces. */
-export function splitWords(values: readonly string[]): string[] {
-  return values.flatMap((value) => value.split(/[\s,]+/)).filter((word) => word !== '');
+  return /^\d{1,2}$/.test(word)
+    ? machineStates.map((state) => lifecycle[state].number as number).find((number) => number === Number(word))
+    : undefined;
 }
 
 interface Reading {
@@ -49,7 +47,10 @@ function testOf({ global, errors }: Reading, name: FilterName, plain: string, va
       return { is: 'mac', of: values.map((mac) => mac.replaceAll('-', ':')) };
     case 'status': {
       const wrong = values.find((value) => statusNumber(value) === undefined);
-      if (wrong !== undefined) complain(`'${wrong.slice(0, 40)}' is not a valid choice. It should be one of: ${machineStates.map((state) => `'${state}'`).join(', ')}.`);
+      if (wrong !== undefined)
+        complain(
+          `'${wrong.slice(0, 40)}' is not a valid choice. It should be one of: ${machineStates.map((state) => `'${state}'`).join(', ')}.`,
+        );
       return { is: 'status', of: values.flatMap((value) => statusNumber(value) ?? []) };
     }
     case 'zone':
@@ -63,7 +64,7 @@ function testOf({ global, errors }: Reading, name: FilterName, plain: string, va
     }
     case 'tags': {
       const isNot = name.startsWith('not_');
-      const { ids, missing } = namedIds(global, 'tag', splitWords(values));
+      const { ids, missing } = namedIds(global, 'tag', wordList(values));
       // What nobody has cannot be had: fine to exclude, an error to ask for.
       if (!isNot) complain(missingText('tag', missing));
       return { is: isNot ? 'any_tag' : 'all_tags', of: ids };

@@ -21,27 +21,35 @@ import { checkPower, storePower } from './power-settings.ts';
 
 /** Drivers whose BMC can be told apart without a MAC address. */
 const macless = ['ipmi', 'redfish'];
+const usualArchitecture = 'amd64/generic';
 /** A made-up name may be taken; the second one carries the system_id. */
 const nameAttempts = 2;
 
-/** @throws Failure `invalid` under `parameter`. */
+/** Clients send empty strings for what they leave open. */
+function isUnsaid(text: string | undefined): text is undefined | '' {
+  return text === undefined || text === '';
+}
+
+/** The id behind a name; undefined when none was given. @throws Failure `invalid`. */
 export function placeOf(global: Pick<GlobalReader, 'named'>, kind: 'zone' | 'pool', name: string | undefined): number | undefined {
-  if (name === undefined) return undefined;
+  if (isUnsaid(name)) return undefined;
   const { ids, missing } = namedIds(global, kind, [name]);
   const text = missingText(kind, missing);
   if (text !== undefined) throw invalid({ [kind]: [text] });
   return ids[0];
 }
 
-/** @throws Failure `invalid`. */
-export async function domainOf(db: CellDb, nameOrId: string): Promise<number> {
+/** The id behind a name or id; undefined when none was given. @throws Failure `invalid`. */
+export async function domainOf(db: CellDb, nameOrId: string | undefined): Promise<number | undefined> {
+  if (isUnsaid(nameOrId)) return undefined;
   const id = await findDomain(db, nameOrId);
   if (id === undefined) throw invalid({ domain: [`Unable to find domain ${nameOrId.slice(0, 100)}.`] });
   return id;
 }
 
-/** @throws Failure `invalid`. */
-export function architectureOf(text: string): string {
+/** As it is stored; undefined when none was given. @throws Failure `invalid`. */
+export function architectureOf(text: string | undefined): string | undefined {
+  if (isUnsaid(text)) return undefined;
   const architecture = machineArchitecture(text);
   if (architecture === undefined) throw invalid({ architecture: [`'${text.slice(0, 40)}' is not a valid architecture.`] });
   return architecture;
@@ -67,7 +75,10 @@ export function machineCreateHandlers(context: ApiContext): Handlers<'Machines.c
     const missing = ids.filter((id) => !guards.some((guard) => guard.system_id === id));
     if (missing.length > 0) throw fail('bad_request', { reason: `Unknown machine(s): ${missing.join(', ')}.` });
     const wrong = guards.find((guard) => guard.status !== lifecycle.new.number);
-    if (wrong) throw fail('wrong_state', { text: `Cannot accept node enlistment: node ${wrong.system_id} is in state ${statusName(wrong.status)}.` });
+    if (wrong)
+      throw fail('wrong_state', {
+        text: `Cannot accept node enlistment: node ${wrong.system_id} is in state ${statusName(wrong.status)}.`,
+      });
     for (const guard of guards) await changing(context, guard.system_id, (tx) => startCommissioning(tx, guard, by, plan));
     return guards.map((guard) => guard.system_id);
   }
@@ -81,8 +92,8 @@ export function machineCreateHandlers(context: ApiContext): Handlers<'Machines.c
       if (params.cell !== undefined && params.cell !== context.cellName) throw invalid({ cell: [`This is cell ${context.cellName}.`] });
       const zone = placeOf(global, 'zone', params.zone);
       const pool = placeOf(global, 'pool', params.pool);
-      const architecture = architectureOf(params.architecture ?? 'amd64');
-      const domain = params.domain === undefined ? await defaultDomain(database.db) : await domainOf(database.db, params.domain);
+      const architecture = architectureOf(params.architecture) ?? usualArchitecture;
+      const domain = (await domainOf(database.db, params.domain)) ?? (await defaultDomain(database.db));
       const commission = params.deployed === true || params.commission === false ? undefined : commissionPlan(context, {});
       // Asked before anything is written: wrong settings are told now, not by a machine that does not boot.
       const power = await checkPower(context, params);
@@ -105,11 +116,15 @@ export function machineCreateHandlers(context: ApiContext): Handlers<'Machines.c
           },
           { kind: 'machine_created', username: caller.username },
         );
-        await changeMachine(tx, { system_id: systemId, generation: 0 }, {
-          min_hwe_kernel: params.min_hwe_kernel ?? '',
-          ...(zone === undefined ? {} : { zone_id: zone }),
-          ...(pool === undefined ? {} : { pool_id: pool }),
-        });
+        await changeMachine(
+          tx,
+          { system_id: systemId, generation: 0 },
+          {
+            min_hwe_kernel: params.min_hwe_kernel ?? '',
+            ...(zone === undefined ? {} : { zone_id: zone }),
+            ...(pool === undefined ? {} : { pool_id: pool }),
+          },
+        );
         if (power) await storePower(tx, context, systemId, power);
         if (params.deployed === true) {
           await setStatus(tx, { systemId, from: ['new'], to: 'deployed', by: caller.username, set: { owner: caller.username } });
@@ -132,7 +147,13 @@ export function machineCreateHandlers(context: ApiContext): Handlers<'Machines.c
     'Machines.accept_all': async ({ caller }) => {
       const fresh = [{ name: 'status', not: false, test: { is: 'status', of: [lifecycle.new.number] } }] as const;
       const found = await findMachines(database.db, fresh, { by: 'system_id', falling: false }, { limit: undefined, after: undefined });
-      return machineBodies(context, await accept(found.map((one) => one.system_id), caller.username));
+      return machineBodies(
+        context,
+        await accept(
+          found.map((one) => one.system_id),
+          caller.username,
+        ),
+      );
     },
   };
 }

@@ -4,6 +4,8 @@ import { sql } from 'kysely';
 import { Compile } from 'typebox/compile';
 import { cellApi, image, type CellApi, type Fields, type Person } from '../../../test/cell-api.ts';
 import { Machine } from '../../contract/resources/machine.ts';
+import { routes } from '../../contract/routes.ts';
+import { machineApi } from '../machine-api.ts';
 import { lifecycle, type MachineState } from '../../contract/lifecycle.ts';
 
 let cell: CellApi;
@@ -17,7 +19,12 @@ let mac = 0;
 const nextMac = () => `52:54:00:00:${String(Math.floor((mac += 1) / 100)).padStart(2, '0')}:${String(mac % 100).padStart(2, '0')}`;
 
 async function add(fields: Fields = {}): Promise<string> {
-  const reply = await cell.ask('admin', 'POST', 'machines/', { mac_addresses: nextMac(), power_type: 'manual', commission: 'false', ...fields });
+  const reply = await cell.ask('admin', 'POST', 'machines/', {
+    mac_addresses: nextMac(),
+    power_type: 'manual',
+    commission: 'false',
+    ...fields,
+  });
   expect(reply.status, reply.text).toBe(200);
   return reply.json<{ system_id: string }>().system_id;
 }
@@ -65,13 +72,17 @@ describe('adding', () => {
       cell: 'c17',
     });
     const id = String(body['system_id']);
-    expect(await cell.database.db.selectFrom('script_result').select(['name', 'type']).where('system_id', '=', id).orderBy('id').execute()).toEqual([
+    expect(
+      await cell.database.db.selectFrom('script_result').select(['name', 'type']).where('system_id', '=', id).orderBy('id').execute(),
+    ).toEqual([
       { name: '50-muster-inventory', type: 0 },
       { name: '10-muster-disk-read', type: 2 },
     ]);
     const shown = await cell.ask('admin', 'GET', `machines/${id}/?op=power_parameters`);
     expect(shown.json()).toMatchObject({ power_address: '10.0.0.1', power_pass: 'secret' });
-    const { rows } = await sql<{ n: number }>`select count(*) as n from event where system_id = ${id} and type = 'power_parameters_read'`.execute(cell.database.db);
+    const { rows } = await sql<{
+      n: number;
+    }>`select count(*) as n from event where system_id = ${id} and type = 'power_parameters_read'`.execute(cell.database.db);
     expect(rows[0]?.n).toBe(1);
     const stored = await cell.database.db.selectFrom('bmc').selectAll().where('address', '=', '10.0.0.1').executeTakeFirstOrThrow();
     expect(stored.sealed.includes('secret')).toBe(false);
@@ -98,7 +109,9 @@ describe('adding', () => {
   test('a name or MAC address that is taken', async () => {
     const taken = nextMac();
     await add({ mac_addresses: taken, hostname: 'taken' });
-    expect((await cell.ask('admin', 'POST', 'machines/', { mac_addresses: nextMac(), hostname: 'TAKEN' })).json()).toHaveProperty('hostname');
+    expect((await cell.ask('admin', 'POST', 'machines/', { mac_addresses: nextMac(), hostname: 'TAKEN' })).json()).toHaveProperty(
+      'hostname',
+    );
     expect((await cell.ask('admin', 'POST', 'machines/', { mac_addresses: taken })).json()).toHaveProperty('mac_addresses');
     expect((await cell.ask('ann', 'GET', 'machines/?op=is_registered', { mac_address: taken.toUpperCase() })).json()).toBe(true);
     expect((await cell.ask('ann', 'GET', 'machines/?op=is_registered', { mac_address: nextMac() })).json()).toBe(false);
@@ -107,7 +120,8 @@ describe('adding', () => {
   test('NUL and broken ids are errors of the caller', async () => {
     expect((await cell.ask('admin', 'POST', 'machines/', { mac_addresses: nextMac(), description: 'a\0b' })).status).toBe(400);
     expect((await cell.ask('admin', 'GET', 'machines/%00/')).status).toBe(400);
-    for (const path of ['machines/x/', 'machines/9999999/', "machines/'--/"]) expect((await cell.ask('admin', 'GET', path)).status, path).toBe(404);
+    for (const path of ['machines/x/', 'machines/9999999/', "machines/'--/"])
+      expect((await cell.ask('admin', 'GET', path)).status, path).toBe(404);
   });
 
   test('only admins add, and nobody anonymous', async () => {
@@ -117,7 +131,22 @@ describe('adding', () => {
 
   test('what runs already is added as Deployed', async () => {
     const id = await add({ deployed: 'true', mac_addresses: '' });
-    expect((await cell.ask('ann', 'GET', `machines/${id}/`)).json()).toMatchObject({ status_name: 'Deployed', owner: 'admin', operation: null });
+    expect((await cell.ask('ann', 'GET', `machines/${id}/`)).json()).toMatchObject({
+      status_name: 'Deployed',
+      owner: 'admin',
+      operation: null,
+    });
+  });
+});
+
+describe('policies', () => {
+  const own = Object.keys(machineApi({} as Parameters<typeof machineApi>[0])) as (keyof ReturnType<typeof machineApi>)[];
+  test.each(own)('%s lets through whom its policy names', async (id) => {
+    const route = routes[id];
+    const path = `${route.path.replace('{system_id}', '3333333').replace('{id}', '1')}${route.op === null ? '' : `?op=${route.op}`}`;
+    expect((await cell.ask(undefined, route.method, path)).status).toBe(401);
+    if (route.policy === 'admin') expect((await cell.ask('ann', route.method, path)).status).toBe(403);
+    if (route.path.includes('{')) expect([400, 404]).toContain((await cell.ask('admin', route.method, path)).status);
   });
 });
 
@@ -135,7 +164,9 @@ describe('commissioning', () => {
   test('a second one finds the machine busy; abort asks the first to stop', async () => {
     const id = await add();
     expect((await ask('admin', id, 'commission', { testing_scripts: 'none' })).json()).toMatchObject({ status_name: 'Commissioning' });
-    expect(await cell.database.db.selectFrom('script_result').select('name').where('system_id', '=', id).execute()).toEqual([{ name: '50-muster-inventory' }]);
+    expect(await cell.database.db.selectFrom('script_result').select('name').where('system_id', '=', id).execute()).toEqual([
+      { name: '50-muster-inventory' },
+    ]);
     expect((await ask('admin', id, 'commission')).status).toBe(409);
     expect((await ask('ann', id, 'abort')).status).toBe(403);
     expect((await ask('admin', id, 'abort', { comment: 'wrong one' })).status).toBe(200);
@@ -158,9 +189,23 @@ describe('commissioning', () => {
 describe('deploying', () => {
   test('a Ready machine becomes the caller’s, with its image pinned', async () => {
     const id = await addIn('ready');
-    const reply = await ask('ann', id, 'deploy', { distro_series: 'debian/12', user_data: Buffer.from('#cloud-config').toString('base64'), overwrite: 'true' });
-    expect(reply.json()).toMatchObject({ status_name: 'Deploying', owner: 'ann', osystem: 'debian', distro_series: '12', operation: { kind: 'deploy' } });
-    const row = await cell.database.db.selectFrom('machine').select(['image', 'user_data']).where('system_id', '=', id).executeTakeFirstOrThrow();
+    const reply = await ask('ann', id, 'deploy', {
+      distro_series: 'debian/12',
+      user_data: Buffer.from('#cloud-config').toString('base64'),
+      overwrite: 'true',
+    });
+    expect(reply.json()).toMatchObject({
+      status_name: 'Deploying',
+      owner: 'ann',
+      osystem: 'debian',
+      distro_series: '12',
+      operation: { kind: 'deploy' },
+    });
+    const row = await cell.database.db
+      .selectFrom('machine')
+      .select(['image', 'user_data'])
+      .where('system_id', '=', id)
+      .executeTakeFirstOrThrow();
     expect(row.image).toEqual(image);
     expect(String(row.user_data)).toBe('#cloud-config');
     expect((await liveOperation(id))?.parameters).toEqual({ overwrite: true });
@@ -203,7 +248,10 @@ describe('releasing', () => {
   test('by its owner; again is nothing; a stranger may not', async () => {
     const id = await addIn('deployed', 'ann');
     expect((await ask('bob', id, 'release')).status).toBe(403);
-    expect((await ask('ann', id, 'release', { comment: 'done' })).json()).toMatchObject({ status_name: 'Releasing', operation: { kind: 'release' } });
+    expect((await ask('ann', id, 'release', { comment: 'done' })).json()).toMatchObject({
+      status_name: 'Releasing',
+      operation: { kind: 'release' },
+    });
     expect((await ask('ann', id, 'release')).json()).toMatchObject({ status_name: 'Releasing' });
     const ready = await addIn('ready');
     expect((await ask('bob', ready, 'release')).json()).toMatchObject({ status_name: 'Ready' });
@@ -221,11 +269,26 @@ describe('releasing', () => {
     const deploy = await liveOperation(id);
     await cell.database.db
       .insertInto('ticket')
-      .values({ nonce: 'ab'.repeat(16), system_id: id, operation_id: deploy?.id ?? 0, purpose: 'deploy', expires: new Date(Date.now() + 60_000), boots_allowed: 5 })
+      .values({
+        nonce: 'ab'.repeat(16),
+        system_id: id,
+        operation_id: deploy?.id ?? 0,
+        purpose: 'deploy',
+        expires: new Date(Date.now() + 60_000),
+        boots_allowed: 5,
+      })
       .execute();
     expect((await cell.ask('ann', 'GET', `machines/${id}/`)).json()).toMatchObject({ netboot: true });
-    expect((await ask('ann', id, 'release')).json()).toMatchObject({ status_name: 'Releasing', netboot: false, operation: { kind: 'release' } });
-    const old = await cell.database.db.selectFrom('operation').selectAll().where('id', '=', deploy?.id ?? 0).executeTakeFirstOrThrow();
+    expect((await ask('ann', id, 'release')).json()).toMatchObject({
+      status_name: 'Releasing',
+      netboot: false,
+      operation: { kind: 'release' },
+    });
+    const old = await cell.database.db
+      .selectFrom('operation')
+      .selectAll()
+      .where('id', '=', deploy?.id ?? 0)
+      .executeTakeFirstOrThrow();
     expect([old.outcome, old.fence]).toEqual(['aborted', (deploy?.fence ?? 0) + 1]);
   });
 
@@ -237,7 +300,9 @@ describe('releasing', () => {
     const wrong = await cell.ask('admin', 'POST', 'machines/?op=release', { machines: [one, fresh] });
     expect([wrong.status, wrong.text]).toEqual([409, `Machine(s) cannot be released in their current state: ${fresh} ('New').`]);
     expect((await cell.ask('ann', 'POST', 'machines/?op=release', { machines: [one, '3333333'] })).status).toBe(400);
-    expect((await cell.ask('ann', 'POST', 'machines/?op=release', { machines: [one, two] })).json<string[]>().toSorted()).toEqual([one, two].toSorted());
+    expect((await cell.ask('ann', 'POST', 'machines/?op=release', { machines: [one, two] })).json<string[]>().toSorted()).toEqual(
+      [one, two].toSorted(),
+    );
     expect((await cell.ask('ann', 'POST', 'machines/?op=release')).status).toBe(400);
   });
 });
@@ -258,9 +323,18 @@ describe('marks', () => {
   test('broken stops what is being done; fixed goes back to what its owner had', async () => {
     const id = await addIn('ready');
     await ask('ann', id, 'deploy');
-    expect((await ask('ann', id, 'mark_broken', { comment: 'smoke' })).json()).toMatchObject({ status_name: 'Broken', error_description: 'smoke', operation: null, owner: 'ann' });
+    expect((await ask('ann', id, 'mark_broken', { comment: 'smoke' })).json()).toMatchObject({
+      status_name: 'Broken',
+      error_description: 'smoke',
+      operation: null,
+      owner: 'ann',
+    });
     expect((await ask('ann', id, 'mark_fixed')).status).toBe(403);
-    expect((await ask('admin', id, 'mark_fixed')).json()).toMatchObject({ status_name: 'Failed deployment', owner: 'ann', error_description: '' });
+    expect((await ask('admin', id, 'mark_fixed')).json()).toMatchObject({
+      status_name: 'Failed deployment',
+      owner: 'ann',
+      error_description: '',
+    });
     const fresh = await add();
     await ask('admin', fresh, 'mark_broken');
     expect((await ask('admin', fresh, 'mark_fixed')).json()).toMatchObject({ status_name: 'New' });
@@ -307,14 +381,32 @@ describe('power and changes', () => {
     let tries = 0;
     const own = await cellApi({ bmc: () => ((tries += 1), { state: 'on', evidence: 'on' }) });
     try {
-      const made = await own.ask('admin', 'POST', 'machines/', { mac_addresses: nextMac(), commission: 'false', power_type: 'ipmi', power_parameters: JSON.stringify({ power_address: '10.9.9.9', power_user: 'root', power_pass: 'old', workaround_flags: ['opensesspriv'] }) });
+      const made = await own.ask('admin', 'POST', 'machines/', {
+        mac_addresses: nextMac(),
+        commission: 'false',
+        power_type: 'ipmi',
+        power_parameters: JSON.stringify({
+          power_address: '10.9.9.9',
+          power_user: 'root',
+          power_pass: 'old',
+          workaround_flags: ['opensesspriv'],
+        }),
+      });
       const { system_id } = made.json<{ system_id: string }>();
       expect([made.status, tries]).toEqual([200, 1]);
       const changed = await own.ask('admin', 'PUT', `machines/${system_id}/`, { power_parameters_power_pass: 'new', hostname: 'renamed' });
       expect([changed.status, tries, changed.json()['hostname']]).toEqual([200, 2, 'renamed']);
-      expect((await own.ask('admin', 'GET', `machines/?op=power_parameters`, { id: system_id })).json()).toMatchObject({ [system_id]: { power_user: 'root', power_pass: 'new' } });
-      expect((await own.ask('admin', 'PUT', `machines/${system_id}/`, { power_type: 'ipmi', power_parameters_power_pass: 'new' })).status).toBe(200);
+      expect((await own.ask('admin', 'GET', `machines/?op=power_parameters`, { id: system_id })).json()).toMatchObject({
+        [system_id]: { power_user: 'root', power_pass: 'new' },
+      });
+      expect(
+        (await own.ask('admin', 'PUT', `machines/${system_id}/`, { power_type: 'ipmi', power_parameters_power_pass: 'new' })).status,
+      ).toBe(200);
       expect(tries).toBe(2);
+      expect(
+        (await own.ask('admin', 'PUT', `machines/${system_id}/`, { power_type: 'manual', zone: '', domain: '' })).json(),
+      ).toMatchObject({ power_type: 'manual' });
+      expect(await own.database.db.selectFrom('bmc').select('driver').execute()).toEqual([{ driver: 'manual' }]);
       expect((await own.ask('admin', 'DELETE', `machines/${system_id}/`)).status).toBe(204);
       expect((await own.ask('admin', 'GET', `machines/${system_id}/`)).status).toBe(404);
       expect(await own.database.db.selectFrom('bmc').select('id').execute()).toEqual([]);
@@ -338,8 +430,20 @@ describe('power and changes', () => {
 
   test('zone, pool, domain and numbers change; users may not', async () => {
     const id = await add();
-    const reply = await cell.ask('admin', 'PUT', `machines/${id}/`, { zone: 'east', pool: 'lab', memory: '2048', cpu_count: '2', architecture: 'arm64' });
-    expect(reply.json()).toMatchObject({ zone: { name: 'east' }, pool: { id: 7 }, memory: 2048, cpu_count: 2, architecture: 'arm64/generic' });
+    const reply = await cell.ask('admin', 'PUT', `machines/${id}/`, {
+      zone: 'east',
+      pool: 'lab',
+      memory: '2048',
+      cpu_count: '2',
+      architecture: 'arm64',
+    });
+    expect(reply.json()).toMatchObject({
+      zone: { name: 'east' },
+      pool: { id: 7 },
+      memory: 2048,
+      cpu_count: 2,
+      architecture: 'arm64/generic',
+    });
     expect((await cell.ask('admin', 'PUT', `machines/${id}/`, { zone: 'x' })).json()).toEqual({ zone: ["No such zone: 'x'."] });
     expect((await cell.ask('ann', 'PUT', `machines/${id}/`, { zone: 'east' })).status).toBe(403);
     expect((await cell.ask('admin', 'POST', 'machines/?op=set_zone', { zone: 'default', nodes: id })).json()).toBeNull();

@@ -36,7 +36,11 @@ beforeAll(async () => {
     agent_name: n === 6 ? 'juju' : '',
   }));
   const { id: fabric } = await db.insertInto('fabric').values({ name: 'fabric-0' }).returning('id').executeTakeFirstOrThrow();
-  const { id: vlan } = await db.insertInto('vlan').values({ fabric_id: fabric, vid: 0, name: 'untagged', mtu: 9000 }).returning('id').executeTakeFirstOrThrow();
+  const { id: vlan } = await db
+    .insertInto('vlan')
+    .values({ fabric_id: fabric, vid: 0, name: 'untagged', mtu: 9000 })
+    .returning('id')
+    .executeTakeFirstOrThrow();
   const { id: subnet } = await db
     .insertInto('subnet')
     .values({ vlan_id: vlan, cidr: '10.1.0.0/16', name: 'boot', gateway_ip: '10.1.0.1', dns_servers: ['10.1.0.2'] })
@@ -48,11 +52,25 @@ beforeAll(async () => {
       .values({ system_id, name: 'eth0', mac: `52:54:00:00:00:0${n}`, vlan_id: vlan })
       .returning('id')
       .executeTakeFirstOrThrow();
-    await db.insertInto('interface_link').values({ interface_id: nic, mode: 'static', subnet_id: subnet, ip: `10.1.1.${n + 1}` }).execute();
-    const { id: disk } = await db.insertInto('block_device').values({ system_id, name: 'vda', size: 10e9, serial: `s${n}` }).returning('id').executeTakeFirstOrThrow();
+    await db
+      .insertInto('interface_link')
+      .values({ interface_id: nic, mode: 'static', subnet_id: subnet, ip: `10.1.1.${n + 1}` })
+      .execute();
+    const { id: disk } = await db
+      .insertInto('block_device')
+      .values({ system_id, name: 'vda', size: 10e9, serial: `s${n}` })
+      .returning('id')
+      .executeTakeFirstOrThrow();
     await db.updateTable('machine').set({ boot_interface_id: nic, boot_disk_id: disk }).where('system_id', '=', system_id).execute();
   }
-  await db.insertInto('machine_tag').values([{ system_id: ids[0] ?? '', tag_id: 21 }, { system_id: ids[0] ?? '', tag_id: 22 }, { system_id: ids[1] ?? '', tag_id: 21 }]).execute();
+  await db
+    .insertInto('machine_tag')
+    .values([
+      { system_id: ids[0] ?? '', tag_id: 21 },
+      { system_id: ids[0] ?? '', tag_id: 22 },
+      { system_id: ids[1] ?? '', tag_id: 21 },
+    ])
+    .execute();
 });
 afterAll(() => cell.close());
 
@@ -67,7 +85,11 @@ test('every body is what the contract says, with its network and disk', async ()
     ip_addresses: ['10.1.1.1'],
     storage: 10_000,
     boot_disk: { name: 'vda' },
-    boot_interface: { mac_address: '52:54:00:00:00:00', effective_mtu: 9000, links: [{ mode: 'static', subnet: { cidr: '10.1.0.0/16', dns_servers: ['10.1.0.2'] } }] },
+    boot_interface: {
+      mac_address: '52:54:00:00:00:00',
+      effective_mtu: 9000,
+      links: [{ mode: 'static', subnet: { cidr: '10.1.0.0/16', dns_servers: ['10.1.0.2'] } }],
+    },
     default_gateways: { ipv4: { gateway_ip: '10.1.0.1' }, ipv6: { gateway_ip: null } },
   });
 });
@@ -116,7 +138,15 @@ describe('filters', () => {
   });
 
   test('unknown filters, zones, pools, tags and states are refused', async () => {
-    const wrong = await cell.ask('ann', 'GET', 'machines/', { colour: 'red', zone: 'nowhere', pool: ['p', 'q'], tags: 'x', status: 'asleep', op: '', comment: 'fine' });
+    const wrong = await cell.ask('ann', 'GET', 'machines/', {
+      colour: 'red',
+      zone: 'nowhere',
+      pool: ['p', 'q'],
+      tags: 'x',
+      status: 'asleep',
+      op: '',
+      comment: 'fine',
+    });
     expect(wrong.status).toBe(400);
     expect(wrong.json()).toMatchObject({
       colour: ['No such constraint.'],
@@ -136,7 +166,12 @@ describe('pages', () => {
       const seen: string[] = [];
       let after: string | undefined;
       for (let page = 0; page < 5; page += 1) {
-        const reply = await cell.ask('ann', 'GET', 'machines/', { sort, limit: '3', fields: 'hostname', ...(after === undefined ? {} : { after }) });
+        const reply = await cell.ask('ann', 'GET', 'machines/', {
+          sort,
+          limit: '3',
+          fields: 'hostname',
+          ...(after === undefined ? {} : { after }),
+        });
         seen.push(...reply.json<Shown[]>().map((machine) => machine.system_id));
         const next = reply.headers['muster-next'];
         if (typeof next !== 'string') break;
@@ -152,19 +187,38 @@ describe('pages', () => {
   });
 
   test('whatever comes as a place is a place or an error of the caller', async () => {
-    const value = fc.oneof(fc.string({ unit: 'grapheme' }), fc.date({ noInvalidDate: true }).map((date) => date.toISOString()), fc.constant('0000-01-01T00:00:00.000Z'), fc.constant('2026-02-30T00:00:00.000Z'));
-    const place = fc.oneof(value, fc.tuple(value, fc.string({ unit: 'grapheme' })).map(([one, id]) => `${encodeURIComponent(one)}~${id}`), value.map((one) => `${encodeURIComponent(one)}~9`));
+    const value = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+      fc.constant('0000-01-01T00:00:00.000Z'),
+      fc.constant('2026-02-30T00:00:00.000Z'),
+    );
+    const place = fc.oneof(
+      value,
+      fc.tuple(value, fc.string({ unit: 'grapheme' })).map(([one, id]) => `${encodeURIComponent(one)}~${id}`),
+      value.map((one) => `${encodeURIComponent(one)}~9`),
+    );
     await fc.assert(
-      fc.asyncProperty(place, fc.constantFrom('machines/?sort=status_since', 'machines/?sort=hostname', 'machines/?sort=-status', 'operations/', 'findings/'), async (after, path) => {
-        expect([200, 400]).toContain((await cell.ask('ann', 'GET', path, { after, limit: '1' })).status);
-      }),
+      fc.asyncProperty(
+        place,
+        fc.constantFrom('machines/?sort=status_since', 'machines/?sort=hostname', 'machines/?sort=-status', 'operations/', 'findings/'),
+        async (after, path) => {
+          expect([200, 400]).toContain((await cell.ask('ann', 'GET', path, { after, limit: '1' })).status);
+        },
+      ),
       { numRuns: 150 },
     );
   });
 
   test('chosen fields come alone, with the two that name the machine', async () => {
     const [first] = await list({ fields: 'hostname,status_name,storage', limit: '1' });
-    expect(first).toEqual({ system_id: ids[0], hostname: 'node-0', status_name: 'Ready', storage: 10_000, resource_uri: `/MAAS/api/2.0/machines/${ids[0]}/` });
+    expect(first).toEqual({
+      system_id: ids[0],
+      hostname: 'node-0',
+      status_name: 'Ready',
+      storage: 10_000,
+      resource_uri: `/MAAS/api/2.0/machines/${ids[0]}/`,
+    });
     expect((await cell.ask('ann', 'GET', 'machines/', { fields: 'hostname,colour' })).status).toBe(400);
   });
 });
@@ -179,11 +233,18 @@ test('a summary counts what a list would show', async () => {
     locked: 0,
     operations: 0,
   });
-  expect((await cell.ask('ann', 'GET', 'machines/?op=summary', { zone: 'east', owner: 'bob' })).json()).toMatchObject({ machines: 2, by_status: { deployed: 2 } });
+  expect((await cell.ask('ann', 'GET', 'machines/?op=summary', { zone: 'east', owner: 'bob' })).json()).toMatchObject({
+    machines: 2,
+    by_status: { deployed: 2 },
+  });
 });
 
 test('what a user has allocated', async () => {
-  expect((await cell.ask('bob', 'GET', 'machines/?op=list_allocated')).json<Shown[]>().map((machine) => machine.hostname)).toEqual(['node-5', 'node-6', 'node-7']);
+  expect((await cell.ask('bob', 'GET', 'machines/?op=list_allocated')).json<Shown[]>().map((machine) => machine.hostname)).toEqual([
+    'node-5',
+    'node-6',
+    'node-7',
+  ]);
   expect((await cell.ask('ann', 'GET', 'machines/?op=list_allocated')).json()).toEqual([]);
 });
 
@@ -194,13 +255,17 @@ test('as many statements for 300 machines as for 10; more than a page is streame
   };
   expect(await count({})).toEqual({ machines: 10, statements: 3 });
   await sql`insert into machine (system_id, hostname, domain_id)
-            select 'x' || lpad(n::text, 6, '0'), 'many-' || n, (select id from domain limit 1) from generate_series(1, 290) n`.execute(cell.database.db);
+            select 'x' || lpad(n::text, 6, '0'), 'many-' || n, (select id from domain limit 1) from generate_series(1, 290) n`.execute(
+    cell.database.db,
+  );
   expect(await count({})).toEqual({ machines: 300, statements: 3 });
   expect(await count({ fields: 'hostname' })).toEqual({ machines: 300, statements: 3 });
   const one = await cell.database.countStatements(() => cell.ask('ann', 'GET', `machines/${ids[0]}/`));
   expect(one.statements).toHaveLength(2);
   await sql`insert into machine (system_id, hostname, domain_id)
-            select 'y' || lpad(n::text, 6, '0'), 'more-' || n, (select id from domain limit 1) from generate_series(1, ${machinesAtOnce * 2}::int) n`.execute(cell.database.db);
+            select 'y' || lpad(n::text, 6, '0'), 'more-' || n, (select id from domain limit 1) from generate_series(1, ${machinesAtOnce * 2}::int) n`.execute(
+    cell.database.db,
+  );
   const reply = await cell.ask('ann', 'GET', 'machines/');
   expect(reply.headers['content-length']).toBeUndefined();
   const all = reply.json<Shown[]>();

@@ -9,12 +9,7 @@ import { machineConditions } from './machine-conditions.ts';
 import { chosenFields, machineBodyOf, machinePages } from './machine-page.ts';
 import { formatPlace, isInstant, readPlace } from './page-place.ts';
 
-export type MachineListRoute =
-  | 'Machines.read'
-  | 'Machines.is_registered'
-  | 'Machines.list_allocated'
-  | 'Machines.summary'
-  | 'Machine.read';
+export type MachineListRoute = 'Machines.read' | 'Machines.is_registered' | 'Machines.list_allocated' | 'Machines.summary' | 'Machine.read';
 
 function orderOf(sort: string | undefined): MachineOrder {
   const by = (sort ?? 'system_id').replace(/^-/, '') as MachineOrder['by'];
@@ -45,7 +40,13 @@ export function machineListHandlers(context: ApiContext): Handlers<MachineListRo
       const shown = params.limit === undefined ? found : found.slice(0, params.limit);
       const last = shown.at(-1);
       if (last && shown.length < found.length) reply.header('Muster-Next', formatPlace({ value: last.value, id: last.system_id }));
-      return jsonList(machinePages(context, shown.map((one) => one.system_id), fields));
+      return jsonList(
+        machinePages(
+          context,
+          shown.map((one) => one.system_id),
+          fields,
+        ),
+      );
     },
     'Machine.read': ({ path }) => machineBodyOf(context, path.system_id),
     'Machines.is_registered': async ({ params }) => (await findByMac(database.db, params.mac_address.replaceAll('-', ':'))) !== undefined,

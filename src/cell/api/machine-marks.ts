@@ -40,7 +40,16 @@ export function overriddenState(guard: Pick<MachineGuard, 'owner' | 'osystem'>):
 }
 
 /** Nothing of an owner stays on a machine that becomes nobody's. */
-const nobodys = { owner: null, agent_name: '', allocated_at: null, claim_id: null, confirm_by: null, osystem: '', distro_series: '', image: null } as const;
+const nobodys = {
+  owner: null,
+  agent_name: '',
+  allocated_at: null,
+  claim_id: null,
+  confirm_by: null,
+  osystem: '',
+  distro_series: '',
+  image: null,
+} as const;
 
 const longestKey = 256;
 const longestValue = 65_536;
@@ -66,7 +75,8 @@ export function machineMarkHandlers(context: ApiContext): Handlers<MachineMarkRo
   });
   const lock = (call: MarkCall, isLocked: boolean) =>
     act(context, call, isLocked ? 'lock' : 'unlock', async (tx, guard) => {
-      if (guard.locked === isLocked) throw fail('wrong_state', { text: `Machine ${guard.system_id} is ${isLocked ? 'already' : 'not'} locked.` });
+      if (guard.locked === isLocked)
+        throw fail('wrong_state', { text: `Machine ${guard.system_id} is ${isLocked ? 'already' : 'not'} locked.` });
       await changeMachine(tx, guard, { locked: isLocked });
       await record(tx, note(isLocked ? 'machine_locked' : 'machine_unlocked', guard, call));
     });

@@ -61,6 +61,8 @@ export async function* machinePages(
   for (let at = 0; at < ids.length; at += machinesAtOnce) {
     const rows = await readMachines(context.database.db, ids.slice(at, at + machinesAtOnce), parts);
     const bodies = rows.map((row) => machineBody(row, facts));
-    yield names === undefined ? bodies : bodies.map((body) => Object.fromEntries(names.map((name) => [name, body[name as keyof MachineBody]])));
+    yield names === undefined
+      ? bodies
+      : bodies.map((body) => Object.fromEntries(names.map((name) => [name, body[name as keyof MachineBody]])));
   }
 }

@@ -18,7 +18,8 @@ export type MachinePowerRoute =
 
 /** Commit the order; the power room carries it out. @throws Failure `wrong_state` for a machine that nothing can switch. */
 async function order(tx: CellDb, guard: MachineGuard, verb: 'on' | 'off', by: string, soft = false): Promise<void> {
-  if (guard.power_type === '') throw fail('wrong_state', { text: `Machine ${guard.system_id} has no power settings: set power_type first.` });
+  if (guard.power_type === '')
+    throw fail('wrong_state', { text: `Machine ${guard.system_id} has no power settings: set power_type first.` });
   await intendVerb(tx, { systemId: guard.system_id, verb, requestedBy: by, soft });
 }
 
@@ -42,7 +43,12 @@ export function machinePowerHandlers(context: ApiContext): Handlers<MachinePower
     'Machine.power_parameters': async ({ path, caller }) => {
       const guard = await guardOf(context, path.system_id);
       // Written before anything is shown: what cannot be audited is not told.
-      await record(database.db, { kind: 'power_parameters_read', systemId: guard.system_id, username: caller.username, description: guard.hostname });
+      await record(database.db, {
+        kind: 'power_parameters_read',
+        systemId: guard.system_id,
+        username: caller.username,
+        description: guard.hostname,
+      });
       return settingsOf(guard.system_id);
     },
     'Machines.power_parameters': async ({ params, caller }) => {

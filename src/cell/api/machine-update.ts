@@ -30,8 +30,8 @@ export function machineUpdateHandlers(context: ApiContext): Handlers<'Machine.up
         memory,
         zone_id,
         pool_id,
-        architecture: params.architecture === undefined ? undefined : architectureOf(params.architecture),
-        domain_id: params.domain === undefined ? undefined : await domainOf(database.db, params.domain),
+        architecture: architectureOf(params.architecture),
+        domain_id: await domainOf(database.db, params.domain),
       };
       const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
       const power = await checkPower(context, params, guard.system_id);
@@ -64,7 +64,8 @@ export function machineUpdateHandlers(context: ApiContext): Handlers<'Machine.up
       await changing(context, guard.system_id, (tx) => deleteMachine(tx, guard, call.caller.username));
     },
     'Machines.set_zone': async ({ params, caller }) => {
-      const zone_id = placeOf(global, 'zone', params.zone) ?? 0;
+      const zone_id = placeOf(global, 'zone', params.zone);
+      if (zone_id === undefined) throw invalid({ zone: ['This field is required.'] });
       const ids = [...new Set(params.nodes)];
       const guards = await readGuards(database.db, ids);
       const missing = ids.filter((id) => !guards.some((guard) => guard.system_id === id));

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { invalid } from '../../contract/errors.ts';
 import { powerType, type PowerParameters } from '../../contract/power-types.ts';
 import type { CellDb } from '../db/cell-db.ts';
-import { saveReading, setPower } from '../db/power-store.ts';
+import { deleteUnusedBmcs, saveReading, setPower } from '../db/power-store.ts';
 import type { ApiContext, PowerReadingNow } from './api-context.ts';
 
 export interface PowerGiven {
@@ -32,15 +32,17 @@ function valueOf(text: string): unknown {
  * What was given, over what the machine has when the driver stays the same; undefined when nothing was given or nothing changes.
  * @throws Failure `invalid`, `power_refused`.
  */
-export async function checkPower(context: Pick<ApiContext, 'power'>, given: PowerGiven, systemId?: string): Promise<CheckedPower | undefined> {
-  const { power_type: type, power_parameters: parameters } = given;
+export async function checkPower(
+  context: Pick<ApiContext, 'power'>,
+  given: PowerGiven,
+  systemId?: string,
+): Promise<CheckedPower | undefined> {
+  const { power_parameters: parameters } = given;
+  const type = given.power_type === '' ? undefined : given.power_type;
   if (type === undefined && parameters === undefined) return undefined;
   const known = systemId === undefined ? undefined : await context.power.targetOf(systemId);
   const wanted = type ?? known?.type;
-  if (wanted === undefined || wanted === '') {
-    if (parameters === undefined) return undefined;
-    throw invalid({ power_type: ['Say which power driver these settings are for.'] });
-  }
+  if (wanted === undefined) throw invalid({ power_type: ['Say which power driver these settings are for.'] });
   const before = known?.type === wanted ? known.target.parameters : {};
   const read = Object.fromEntries(Object.entries(parameters ?? {}).map(([name, text]) => [name, valueOf(text)]));
   const merged = { ...before, ...read };
@@ -66,5 +68,6 @@ export async function storePower(tx: CellDb, context: Pick<ApiContext, 'secretKe
     sealed: context.secretKey.seal(Buffer.from(JSON.stringify(shared))),
     node,
   });
+  await deleteUnusedBmcs(tx);
   if (power.reading) await saveReading(tx, systemId, power.reading.state, power.reading.evidence);
 }

@@ -9,7 +9,7 @@ import { readEvents } from '../../http/event-stream.ts';
 import { oauthHeader } from '../../http/oauth.ts';
 import { recordAll } from '../db/event-store.ts';
 import { openFinding } from '../db/finding-store.ts';
-import { maasTime } from './events.ts';
+import { maasTime } from './maas-time.ts';
 
 let cell: CellApi;
 let ids: string[];
@@ -24,7 +24,11 @@ const ask = (method: 'GET' | 'POST', path: string, fields: Fields = {}) => cell.
 describe('operations', () => {
   test('with their steps and times, newest first, in pages', async () => {
     for (const id of ids) await ask('POST', `machines/${id}/?op=commission`);
-    const [first] = await cell.database.db.selectFrom('operation').select('id').where('system_id', '=', ids[0] ?? '').execute();
+    const [first] = await cell.database.db
+      .selectFrom('operation')
+      .select('id')
+      .where('system_id', '=', ids[0] ?? '')
+      .execute();
     await cell.database.db
       .insertInto('operation_step')
       .values([
@@ -51,16 +55,21 @@ describe('operations', () => {
     });
     const page = await ask('GET', 'operations/', { limit: '2' });
     const rest = await ask('GET', 'operations/', { limit: '2', after: String(page.headers['muster-next']) });
-    expect([...page.json<unknown[]>(), ...rest.json<unknown[]>()]).toEqual(all.map((operation) => (operation['id'] === first?.id ? one : operation)));
+    expect([...page.json<unknown[]>(), ...rest.json<unknown[]>()]).toEqual(
+      all.map((operation) => (operation['id'] === first?.id ? one : operation)),
+    );
     expect(rest.headers['muster-next']).toBeUndefined();
-    expect((await ask('GET', 'operations/', { machine: ids[1] ?? '', kind: 'commission', outcome: 'live' })).json<unknown[]>()).toHaveLength(1);
+    expect(
+      (await ask('GET', 'operations/', { machine: ids[1] ?? '', kind: 'commission', outcome: 'live' })).json<unknown[]>(),
+    ).toHaveLength(1);
     expect((await ask('GET', 'operations/', { outcome: 'done' })).json()).toEqual([]);
   });
 
   test('what is no operation', async () => {
     for (const id of ['0', 'x', '99999999999999999999']) expect((await ask('GET', `operations/${id}/`)).status, id).toBe(404);
     expect((await ask('GET', 'operations/', { kind: 'dance' })).status).toBe(400);
-    for (const after of ['x', '5~5', '2026-01-01T00:00:00Z~1']) expect((await ask('GET', 'operations/', { after })).status, after).toBe(400);
+    for (const after of ['x', '5~5', '2026-01-01T00:00:00Z~1'])
+      expect((await ask('GET', 'operations/', { after })).status, after).toBe(400);
   });
 });
 
@@ -81,7 +90,10 @@ describe('findings', () => {
     expect((await ask('GET', 'findings/', { machine: ids[0] ?? '' })).json<unknown[]>()).toHaveLength(1);
     const path = `findings/${all[1]?.id}/`;
     expect((await cell.ask('ann', 'POST', `${path}?op=dismiss`)).status).toBe(403);
-    expect((await ask('POST', `${path}?op=dismiss`, { comment: 'cable' })).json()).toMatchObject({ resolved_by: 'admin', resolved: expect.any(String) });
+    expect((await ask('POST', `${path}?op=dismiss`, { comment: 'cable' })).json()).toMatchObject({
+      resolved_by: 'admin',
+      resolved: expect.any(String),
+    });
     expect((await ask('POST', `${path}?op=dismiss`)).status).toBe(200);
     expect((await ask('GET', 'findings/')).json<unknown[]>()).toHaveLength(1);
     expect((await ask('GET', 'findings/', { resolved: 'true' })).json<unknown[]>()).toHaveLength(2);
@@ -178,13 +190,22 @@ describe('events', () => {
   }
 
   test('as they happen, and on from a place; a place of another history is a reset', async () => {
-    const say = (n: number) => cell.database.transaction((tx) => recordAll(tx, [{ kind: 'machine_updated', systemId: ids[1] ?? '', description: `live ${n}`, data: { status: 1 } }, { kind: 'machine_updated', systemId: ids[2] ?? '', description: 'other' }]));
+    const say = (n: number) =>
+      cell.database.transaction((tx) =>
+        recordAll(tx, [
+          { kind: 'machine_updated', systemId: ids[1] ?? '', description: `live ${n}`, data: { status: 1 } },
+          { kind: 'machine_updated', systemId: ids[2] ?? '', description: 'other' },
+        ]),
+      );
     const [one, two] = await stream(undefined, 2, async () => {
       await say(1);
       await say(2);
     });
     expect(Compile(Change).Errors(one?.data)).toEqual([]);
-    expect([one?.event, one?.data]).toMatchObject(['change', { kind: 'machine_updated', system_id: ids[1], hostname: 'node-1', description: 'live 1', cell: 'c17', data: { status: 1 } }]);
+    expect([one?.event, one?.data]).toMatchObject([
+      'change',
+      { kind: 'machine_updated', system_id: ids[1], hostname: 'node-1', description: 'live 1', cell: 'c17', data: { status: 1 } },
+    ]);
     expect(two?.data).toMatchObject({ description: 'live 2' });
     const [again] = await stream(one?.id, 1, async () => undefined);
     expect(again).toEqual(two);

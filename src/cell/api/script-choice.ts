@@ -1,5 +1,6 @@
 /** Which scripts a commissioning or test runs, from what the caller named. Pure but for reading global config from memory. */
 import { invalid } from '../../contract/errors.ts';
+import { wordList } from '../../contract/word-list.ts';
 import type { GlobalReader } from '../../global/document.ts';
 
 /** `text`: names or tags separated by commas, `none`, or undefined for all. @throws Failure `invalid` for a name that nothing has. */
@@ -10,7 +11,7 @@ export function chooseScripts(
   global: Pick<GlobalReader, 'list'>,
 ): readonly string[] {
   if (text === undefined) return all;
-  const words = text.split(/[\s,]+/).filter((word) => word !== '');
+  const words = wordList([text]);
   const tagged = new Map(global.list('script').map((script) => [script.name, script.tags]));
   // What comes with the cell belongs to no one's choice: a commissioning without its inventory finds out nothing.
   const always = parameter === 'commissioning_scripts' ? all.filter((name) => !tagged.has(name)) : [];

@@ -188,4 +188,3 @@ describe('subnets', () => {
     expect(linked.vlan.id).toBe(subnet.vlan.id);
   });
 });
-

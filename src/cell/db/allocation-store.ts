@@ -43,7 +43,12 @@ export async function takeCheapest(tx: CellDb, conditions: readonly MachineCondi
   return taken;
 }
 
-async function take(tx: CellDb, conditions: readonly MachineCondition[], taking: Taking, locked: 'skip locked' | ''): Promise<string | undefined> {
+async function take(
+  tx: CellDb,
+  conditions: readonly MachineCondition[],
+  taking: Taking,
+  locked: 'skip locked' | '',
+): Promise<string | undefined> {
   const { claim } = taking;
   const { rows } = await sql<{ system_id: string }>`
     with best as (
@@ -69,7 +74,9 @@ export interface Supply {
 
 /** What there is, and what each condition rules out: one statement. */
 export async function supply(db: CellDb, conditions: readonly MachineCondition[]): Promise<Supply> {
-  const counts = conditions.map((condition, at) => sql`, count(*) filter (where not (${conditionSql(condition)})) as ${sql.ref(`out_${at}`)}`);
+  const counts = conditions.map(
+    (condition, at) => sql`, count(*) filter (where not (${conditionSql(condition)})) as ${sql.ref(`out_${at}`)}`,
+  );
   const { rows } = await sql<{ ready: number; matching: number; best: string | null; cost: number | null } & Record<string, unknown>>`
     select count(*) as ready, count(*) filter (where ${allOf(conditions)}) as matching,
            (array_agg(m.system_id order by ${cost}, m.system_id) filter (where ${allOf(conditions)}))[1] as best,

@@ -2,6 +2,7 @@
 import { sql } from 'kysely';
 import type { BootPurpose } from '../../contract/operation.ts';
 import type { CellDb } from './cell-db.ts';
+import { recordAll } from './event-store.ts';
 
 export interface BootRow {
   readonly system_id: string | null;
@@ -46,25 +47,15 @@ export interface BootRequest {
   readonly answer: string;
 }
 
-/** Append to the boot log, many in one statement. */
+/** The boot log is part of the events: many in one statement, at level DEBUG. */
 export async function logBootRequests(db: CellDb, requests: readonly BootRequest[]): Promise<void> {
-  if (requests.length === 0) return;
-  await db
-    .insertInto('boot_request')
-    .values(
-      requests.map((one) => ({
-        system_id: one.systemId ?? null,
-        mac: one.mac ?? null,
-        address: one.address,
-        protocol: one.protocol,
-        path: one.path.slice(0, 1024),
-        answer: one.answer.slice(0, 1024),
-      })),
-    )
-    .execute();
-}
-
-/** Trim the boot log. */
-export async function trimBootLog(db: CellDb, olderThanDays: number): Promise<void> {
-  await sql`delete from boot_request where at < now() - ${olderThanDays} * interval '1 day'`.execute(db);
+  await recordAll(
+    db,
+    requests.map(({ systemId, mac, address, protocol, path, answer }) => ({
+      kind: protocol === 'tftp' ? 'loader_request' : 'boot_request',
+      ...(systemId === undefined ? {} : { systemId }),
+      description: `${protocol} ${path.slice(0, 1024)} from ${address}${mac === undefined ? '' : ` (${mac})`}: ${answer.slice(0, 1024)}`,
+      data: { protocol, address, path: path.slice(0, 1024), answer: answer.slice(0, 1024), ...(mac === undefined ? {} : { mac }) },
+    })),
+  );
 }

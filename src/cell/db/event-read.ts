@@ -40,13 +40,17 @@ export async function readEvents(db: CellDb, filter: EventFilter, limit: number)
     ...(filter.after === undefined ? [] : [sql`e.id > ${filter.after}`]),
     ...(filter.machines === undefined ? [] : [sql`e.system_id = any (${texts(filter.machines)})`]),
     ...(filter.usernames === undefined ? [] : [sql`e.username = any (${texts(filter.usernames)})`]),
-    ...(filter.hostnames === undefined ? [] : [sql`lower(m.hostname) = any (${texts(filter.hostnames.map((name) => name.toLowerCase()))})`]),
+    ...(filter.hostnames === undefined
+      ? []
+      : [sql`lower(m.hostname) = any (${texts(filter.hostnames.map((name) => name.toLowerCase()))})`]),
     ...(filter.agentNames === undefined ? [] : [sql`m.agent_name = any (${texts(filter.agentNames)})`]),
     ...(filter.zones === undefined ? [] : [sql`m.zone_id = any (${filter.zones as number[]}::bigint[])`]),
     ...(filter.domains === undefined ? [] : [sql`m.domain_id in (select id from domain where name = any (${texts(filter.domains)}))`]),
     ...(filter.macs === undefined
       ? []
-      : [sql`e.system_id in (select system_id from interface where mac = any (${texts(filter.macs.map((mac) => mac.toLowerCase().replaceAll('-', ':')))}))`]),
+      : [
+          sql`e.system_id in (select system_id from interface where mac = any (${texts(filter.macs.map((mac) => mac.toLowerCase().replaceAll('-', ':')))}))`,
+        ]),
   ];
   const { rows } = await sql<EventRow>`
     select e.id, e.created, e.type, e.level, e.system_id, m.hostname, e.username, e.description

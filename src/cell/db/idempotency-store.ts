@@ -16,7 +16,9 @@ export interface KeyedCall {
 
 function digest({ route, path, fields }: KeyedCall): string {
   const given = Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify([route, path, given])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([route, path, given]))
+    .digest('hex');
 }
 
 /**

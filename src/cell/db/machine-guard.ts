@@ -4,6 +4,7 @@ import type { OperationKind } from '../../contract/operation.ts';
 import { LostRace, type CellDb } from './cell-db.ts';
 import { closeBoots } from './operation-store.ts';
 import { record } from './event-store.ts';
+import { deleteUnusedBmcs } from './power-store.ts';
 import type { MachineTable } from './schema.ts';
 
 export interface MachineGuard {
@@ -39,7 +40,11 @@ export async function readGuards(db: CellDb, ids: readonly string[]): Promise<Ma
  * Change columns of a machine that is still what it was when it was judged. State changes go through `setStatus`.
  * @throws LostRace when it is not.
  */
-export async function changeMachine(tx: CellDb, guard: Pick<MachineGuard, 'system_id' | 'generation'>, set: Updateable<MachineTable>): Promise<void> {
+export async function changeMachine(
+  tx: CellDb,
+  guard: Pick<MachineGuard, 'system_id' | 'generation'>,
+  set: Updateable<MachineTable>,
+): Promise<void> {
   const done = await tx
     .updateTable('machine')
     .set({ ...set, generation: sql<number>`generation + 1`, updated: sql<Date>`now()` })
@@ -62,7 +67,12 @@ export async function cutOperation(tx: CellDb, systemId: string, reason: string)
   if (!cut) return;
   await tx.insertInto('operation_step').values({ operation_id: cut.id, step: 'aborted', detail: reason }).execute();
   await closeBoots(tx, systemId, cut.id, reason);
-  await record(tx, { kind: 'operation_aborted', systemId, description: `${cut.kind} aborted: ${reason}`, data: { operation: cut.id, kind: cut.kind } });
+  await record(tx, {
+    kind: 'operation_aborted',
+    systemId,
+    description: `${cut.kind} aborted: ${reason}`,
+    data: { operation: cut.id, kind: cut.kind },
+  });
 }
 
 /** Merge keys into one of a machine's dictionaries; keys with an empty value are removed. @throws LostRace when the machine is gone. */
@@ -82,15 +92,11 @@ export async function mergeKeys(
 
 /** Forget a machine that is still what it was when it was judged, and BMCs that no machine has any more. @throws LostRace */
 export async function deleteMachine(tx: CellDb, guard: MachineGuard, by: string): Promise<void> {
-  const { rows } = await sql<{ bmc_id: number | null }>`
+  const gone = await sql`
     delete from machine m where system_id = ${guard.system_id} and generation = ${guard.generation} and not locked
-      and not exists (select from operation o where o.system_id = m.system_id and o.outcome = 'live')
-    returning bmc_id`.execute(tx);
-  const [gone] = rows;
-  if (!gone) throw new LostRace(`machine ${guard.system_id} changed at the same moment`);
-  if (gone.bmc_id !== null) {
-    await sql`delete from bmc where id = ${gone.bmc_id} and not exists (select from machine where bmc_id = ${gone.bmc_id})`.execute(tx);
-  }
+      and not exists (select from operation o where o.system_id = m.system_id and o.outcome = 'live')`.execute(tx);
+  if (gone.numAffectedRows !== 1n) throw new LostRace(`machine ${guard.system_id} changed at the same moment`);
+  await deleteUnusedBmcs(tx);
   await record(tx, { kind: 'machine_deleted', systemId: guard.system_id, username: by, description: guard.hostname });
 }
 

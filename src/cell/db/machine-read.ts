@@ -191,7 +191,12 @@ export interface FoundMachine {
 }
 
 /** The ids of all machines that meet the conditions, in order: one statement. With a limit, one more than it, to show that there is more. */
-export async function findMachines(db: CellDb, conditions: readonly MachineCondition[], order: MachineOrder, page: Page): Promise<FoundMachine[]> {
+export async function findMachines(
+  db: CellDb,
+  conditions: readonly MachineCondition[],
+  order: MachineOrder,
+  page: Page,
+): Promise<FoundMachine[]> {
   const { key, text, type } = orders[order.by];
   const way = sql.raw(order.falling ? 'desc' : 'asc');
   const behind = page.after

@@ -1,6 +1,7 @@
 /** The network as one read for DHCP and router advertisements, and the addresses that machines in DHCP mode keep. */
 import { sql } from 'kysely';
 import type { CellDb } from './cell-db.ts';
+import { freeAddress } from './subnet-store.ts';
 
 export interface NetworkRow {
   readonly vlan_id: number;
@@ -34,30 +35,31 @@ export async function readNetwork(db: CellDb): Promise<NetworkRow[]> {
 }
 
 /**
- * Give a machine's boot interface an address that is its own: the lowest of its subnet that is outside of every range, no gateway, name
- * server or link. Once given it stays. Returns the address; undefined when the interface is on no managed subnet or the subnet is full.
+ * Give a machine's boot interface an address that is its own: the first of its subnet that is outside of every range, no gateway, name
+ * server or link. An AUTO or DHCP link that has none gets it; else it is a new AUTO link. Once given it stays. Returns the address;
+ * undefined when the interface is on no managed IPv4 subnet or the subnet is full.
  */
 export async function keepAddress(tx: CellDb, systemId: string): Promise<string | undefined> {
-  // One at a time for each subnet: the row lock is what keeps two machines from the same address.
+  // One at a time for each subnet: the row lock is what keeps two machines from the same address. A subnet that the interface is linked to
+  // comes before others of its VLAN.
   const { rows } = await sql<{ interface_id: number; subnet_id: number; ip: string | null }>`
     select i.id as interface_id, s.id as subnet_id,
-           (select host(l.ip) from interface_link l where l.interface_id = i.id and l.subnet_id = s.id and l.ip is not null limit 1) as ip
+           (select host(l.ip) from interface_link l where l.interface_id = i.id and l.subnet_id = s.id and l.ip is not null order by l.id limit 1) as ip
     from machine m join interface i on i.id = m.boot_interface_id join subnet s on s.vlan_id = i.vlan_id and s.managed and family(s.cidr) = 4
-    where m.system_id = ${systemId} order by s.id limit 1 for update of s`.execute(tx);
+    where m.system_id = ${systemId}
+    order by exists (select from interface_link l where l.interface_id = i.id and l.subnet_id = s.id) desc, s.id limit 1 for update of s`.execute(tx);
   const place = rows[0];
   if (!place) return undefined;
   if (place.ip !== null) return place.ip;
-  const free = await sql<{ ip: string }>`
-    with subnet_of as (select cidr, gateway_ip, dns_servers from subnet where id = ${place.subnet_id})
-    select host(candidate) as ip from subnet_of,
-      lateral (select set_masklen(network(cidr)::inet, 32) + n as candidate
-               from generate_series(1, least(65534, (2 ^ (32 - masklen(cidr)))::int - 2)) n) c
-    where candidate is distinct from gateway_ip and candidate <> all (dns_servers)
-      and not exists (select from ip_range r where r.subnet_id = ${place.subnet_id} and candidate between r.start_ip and r.end_ip)
-      and not exists (select from interface_link l where l.ip = candidate)
-    limit 1`.execute(tx);
-  const ip = free.rows[0]?.ip;
+  const ip = await freeAddress(tx, place.subnet_id);
   if (ip === undefined) return undefined;
-  await sql`insert into interface_link (interface_id, mode, subnet_id, ip) values (${place.interface_id}, 'auto', ${place.subnet_id}, ${ip}::inet)`.execute(tx);
+  await sql`
+    with linked as (
+      update interface_link set ip = ${ip}::inet where id = (
+        select id from interface_link
+        where interface_id = ${place.interface_id} and subnet_id = ${place.subnet_id} and mode in ('auto', 'dhcp') and ip is null order by id limit 1)
+      returning id)
+    insert into interface_link (interface_id, mode, subnet_id, ip)
+    select ${place.interface_id}::bigint, 'auto', ${place.subnet_id}::bigint, ${ip}::inet where not exists (select from linked)`.execute(tx);
   return ip;
 }

@@ -203,6 +203,11 @@ export async function setPower(tx: CellDb, given: { systemId: string; driver: st
     where system_id = ${given.systemId}`.execute(tx);
 }
 
+/** Forget BMCs that no machine has any more, and with them their secrets. */
+export async function deleteUnusedBmcs(tx: CellDb): Promise<void> {
+  await sql`delete from bmc b where not exists (select from machine m where m.bmc_id = b.id)`.execute(tx);
+}
+
 function powerEvent(verb: 'on' | 'off' | 'cycle', state: 'done' | 'failed'): 'power_on_done' | 'power_on_failed' | 'power_off_done' | 'power_off_failed' {
   return `power_${verb === 'off' ? 'off' : 'on'}_${state}`;
 }

@@ -259,17 +259,6 @@ export interface BootTable {
   started: Stamp;
 }
 
-export interface BootRequestTable {
-  id: Generated<number>;
-  at: Stamp;
-  system_id: Optional<string>;
-  mac: Optional<string>;
-  address: Optional<string>;
-  protocol: string;
-  path: string;
-  answer: string;
-}
-
 export interface CredentialTable {
   token_key: string;
   consumer_key: string;
@@ -373,7 +362,6 @@ export interface CellTables {
   operation_step: OperationStepTable;
   ticket: TicketTable;
   boot: BootTable;
-  boot_request: BootRequestTable;
   credential: CredentialTable;
   power_verb: PowerVerbTable;
   script_result: ScriptResultTable;

@@ -16,7 +16,13 @@ kernel/a/c.ko:
 
 describe('kernel modules', () => {
   test('what is wanted and all it needs; what the kernel does not have is left out', () => {
-    expect(closeModules(dep, ['vfat', 'xen_netfront', 'ahci'])).toEqual(['kernel/a/b.ko', 'kernel/a/c.ko', 'kernel/drivers/net/xen-netfront.ko', 'kernel/fs/fat/fat.ko', 'kernel/fs/fat/vfat.ko']);
+    expect(closeModules(dep, ['vfat', 'xen_netfront', 'ahci'])).toEqual([
+      'kernel/a/b.ko',
+      'kernel/a/c.ko',
+      'kernel/drivers/net/xen-netfront.ko',
+      'kernel/fs/fat/fat.ko',
+      'kernel/fs/fat/vfat.ko',
+    ]);
   });
 
   test('any modules.dep and list are read without an error', () => {

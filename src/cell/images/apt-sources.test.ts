@@ -31,8 +31,18 @@ Components: main
 describe('parseAptSources', () => {
   test('deb822: the Debian ones, main only, with their keyring', () => {
     expect(debianSources(parseAptSources(stanzas, 'sources'), 'bookworm')).toEqual([
-      { uri: 'http://mirror.test/debian', suite: 'bookworm', components: ['main'], signedBy: '/usr/share/keyrings/debian-archive-keyring.gpg' },
-      { uri: 'http://mirror.test/debian', suite: 'bookworm-updates', components: ['main'], signedBy: '/usr/share/keyrings/debian-archive-keyring.gpg' },
+      {
+        uri: 'http://mirror.test/debian',
+        suite: 'bookworm',
+        components: ['main'],
+        signedBy: '/usr/share/keyrings/debian-archive-keyring.gpg',
+      },
+      {
+        uri: 'http://mirror.test/debian',
+        suite: 'bookworm-updates',
+        components: ['main'],
+        signedBy: '/usr/share/keyrings/debian-archive-keyring.gpg',
+      },
       { uri: 'http://mirror.test/security', suite: 'bookworm-security', components: ['main'] },
     ]);
   });
@@ -43,7 +53,9 @@ deb [arch=amd64 signed-by=/k.gpg] http://mirror.test/debian bookworm main contri
 deb-src http://mirror.test/debian bookworm main
 deb https://vendor.test/apt cloud-sdk-bookworm main
 `;
-    expect(debianSources(parseAptSources(text, 'list'), 'bookworm')).toEqual([{ uri: 'http://mirror.test/debian', suite: 'bookworm', components: ['main'], signedBy: '/k.gpg' }]);
+    expect(debianSources(parseAptSources(text, 'list'), 'bookworm')).toEqual([
+      { uri: 'http://mirror.test/debian', suite: 'bookworm', components: ['main'], signedBy: '/k.gpg' },
+    ]);
   });
 
   test('what is rendered is read back', () => {
@@ -53,12 +65,24 @@ deb https://vendor.test/apt cloud-sdk-bookworm main
 
   test('any text is read without an error, and nothing of it can add a line', () => {
     const line = fc.stringMatching(/^[ -~]{0,60}$/);
-    const lines = fc.oneof(line, line.map((rest) => `deb ${rest}`), line.map((rest) => `URIs: ${rest}`), fc.constant('Types: deb'), fc.constant('Suites: bookworm'), fc.constant('Components: main'), fc.constant(''));
+    const lines = fc.oneof(
+      line,
+      line.map((rest) => `deb ${rest}`),
+      line.map((rest) => `URIs: ${rest}`),
+      fc.constant('Types: deb'),
+      fc.constant('Suites: bookworm'),
+      fc.constant('Components: main'),
+      fc.constant(''),
+    );
     fc.assert(
-      fc.property(fc.array(lines).map((all) => all.join('\n')), fc.constantFrom('list' as const, 'sources' as const), (text, format) => {
-        const found = parseAptSources(text, format);
-        expect(renderAptSources(found).split('\n')).toHaveLength(found.length + 1);
-      }),
+      fc.property(
+        fc.array(lines).map((all) => all.join('\n')),
+        fc.constantFrom('list' as const, 'sources' as const),
+        (text, format) => {
+          const found = parseAptSources(text, format);
+          expect(renderAptSources(found).split('\n')).toHaveLength(found.length + 1);
+        },
+      ),
     );
   });
 });

@@ -42,7 +42,12 @@ function parseStanza(stanza: string): AptSource[] {
   return sources(words('uris'), words('suites'), words('components'), signedBy?.startsWith('/') ? signedBy : undefined);
 }
 
-function sources(uris: readonly string[], suites: readonly string[], components: readonly string[], signedBy: string | undefined): AptSource[] {
+function sources(
+  uris: readonly string[],
+  suites: readonly string[],
+  components: readonly string[],
+  signedBy: string | undefined,
+): AptSource[] {
   const named = components.filter((each) => each !== '');
   return uris.flatMap((uri) =>
     suites.flatMap((suite) =>
@@ -65,5 +70,10 @@ export function debianSources(all: readonly AptSource[], codename: string): AptS
 
 /** sources.list(5) in the one-line format, which apt and mmdebstrap both read. */
 export function renderAptSources(all: readonly AptSource[]): string {
-  return all.map(({ uri, suite, components, signedBy }) => `deb ${signedBy ? `[signed-by=${signedBy}] ` : ''}${uri} ${suite} ${components.join(' ')}\n`).join('');
+  return all
+    .map(
+      ({ uri, suite, components, signedBy }) =>
+        `deb ${signedBy ? `[signed-by=${signedBy}] ` : ''}${uri} ${suite} ${components.join(' ')}\n`,
+    )
+    .join('');
 }

@@ -35,8 +35,24 @@ export interface BuildOptions {
 const codename = 'bookworm';
 
 const packages = [
-  'busybox-static', 'dash', 'curl', 'tar', 'zstd', 'util-linux', 'util-linux-extra', 'fdisk', 'e2fsprogs', 'dosfstools', 'efibootmgr', 'dmidecode', 'kexec-tools',
-  'dropbear-bin', 'kmod', 'grub-common', 'grub-pc-bin', 'grub-efi-amd64-bin',
+  'busybox-static',
+  'dash',
+  'curl',
+  'tar',
+  'zstd',
+  'util-linux',
+  'util-linux-extra',
+  'fdisk',
+  'e2fsprogs',
+  'dosfstools',
+  'efibootmgr',
+  'dmidecode',
+  'kexec-tools',
+  'dropbear-bin',
+  'kmod',
+  'grub-common',
+  'grub-pc-bin',
+  'grub-efi-amd64-bin',
 ] as const;
 
 /** Kernel and initramfs together: what every network boot downloads. */
@@ -51,7 +67,8 @@ const agentFolder = fileURLToPath(new URL('../../../agent/', import.meta.url));
  */
 export async function buildAgent(options: BuildOptions): Promise<BuiltImage> {
   const { folder, architecture = 'amd64', kernel = 'cloud', signal } = options;
-  if (process.arch !== 'x64') throw new BuildError(`The agent for ${architecture} is built on a machine of that architecture; this one is ${process.arch}.`);
+  if (process.arch !== 'x64')
+    throw new BuildError(`The agent for ${architecture} is built on a machine of that architecture; this one is ${process.arch}.`);
   const name = 'muster-agent';
   const report = (step: string, done: number) => options.progress?.({ image: name, step, done });
   const recipe = await agentRecipe(kernel);
@@ -91,13 +108,18 @@ export async function buildAgent(options: BuildOptions): Promise<BuiltImage> {
     await writeFile(join(out, 'initrd'), initramfs);
     await writeFile(join(out, 'local.efi'), grub.local);
     const size = (await stat(join(out, 'kernel'))).size + initramfs.byteLength;
-    if (kernel === 'cloud' && size > largestAgent) throw new BuildError(`Kernel and initramfs have ${size} bytes, more than ${largestAgent}.`);
+    if (kernel === 'cloud' && size > largestAgent)
+      throw new BuildError(`Kernel and initramfs have ${size} bytes, more than ${largestAgent}.`);
     report('putting it into the catalogue', 0.95);
-    const image = await publishImage(folder, { name, architecture, recipe, key, packages: all, facts: { kernel: kernelVersion, debian: codename } }, [
-      { ftype: 'boot-kernel', path: join(out, 'kernel') },
-      { ftype: 'boot-initrd', path: join(out, 'initrd') },
-      { ftype: 'local-efi', path: join(out, 'local.efi') },
-    ]);
+    const image = await publishImage(
+      folder,
+      { name, architecture, recipe, key, packages: all, facts: { kernel: kernelVersion, debian: codename } },
+      [
+        { ftype: 'boot-kernel', path: join(out, 'kernel') },
+        { ftype: 'boot-initrd', path: join(out, 'initrd') },
+        { ftype: 'local-efi', path: join(out, 'local.efi') },
+      ],
+    );
     report('built', 1);
     return image;
   });
@@ -105,7 +127,15 @@ export async function buildAgent(options: BuildOptions): Promise<BuiltImage> {
 
 /** Digest of everything that decides the bytes but the packages: the agent's files, these builders' choices, the compressor. */
 async function agentRecipe(kernel: string): Promise<string> {
-  const agent = (await agentEntries(agentFolder)).map(({ path, mode, content }) => [path, mode, content.kind === 'file' ? Buffer.from(content.bytes).toString('base64') : '']);
-  const sources = await Promise.all(['build-agent.ts', 'initramfs.ts', 'grub-images.ts', 'package-tree.ts', 'cpio.ts'].map((name) => readFile(new URL(name, import.meta.url), 'utf8')));
+  const agent = (await agentEntries(agentFolder)).map(({ path, mode, content }) => [
+    path,
+    mode,
+    content.kind === 'file' ? Buffer.from(content.bytes).toString('base64') : '',
+  ]);
+  const sources = await Promise.all(
+    ['build-agent.ts', 'initramfs.ts', 'grub-images.ts', 'package-tree.ts', 'cpio.ts'].map((name) =>
+      readFile(new URL(name, import.meta.url), 'utf8'),
+    ),
+  );
   return digestOf({ image: 'muster-agent', kernel, codename, packages, programs, agent, sources, zstd: process.versions['zstd'] ?? '' });
 }

@@ -22,8 +22,29 @@ const codename = 'bookworm';
  * brings 50 MB of Perl.
  */
 const packages = [
-  'usr-is-merged', 'systemd-sysv', 'udev', 'dbus', 'cloud-init', 'netplan.io', 'systemd-resolved', 'systemd-timesyncd', 'openssh-server', 'sudo', 'iproute2', 'iputils-ping',
-  'netbase', 'ca-certificates', 'e2fsprogs', 'dosfstools', 'fdisk', 'initramfs-tools', 'zstd', 'kmod', 'procps', 'less', 'nano',
+  'usr-is-merged',
+  'systemd-sysv',
+  'udev',
+  'dbus',
+  'cloud-init',
+  'netplan.io',
+  'systemd-resolved',
+  'systemd-timesyncd',
+  'openssh-server',
+  'sudo',
+  'iproute2',
+  'iputils-ping',
+  'netbase',
+  'ca-certificates',
+  'e2fsprogs',
+  'dosfstools',
+  'fdisk',
+  'initramfs-tools',
+  'zstd',
+  'kmod',
+  'procps',
+  'less',
+  'nano',
 ] as const;
 
 const excluded = ['/usr/share/man/*', '/usr/share/locale/*', '/usr/share/doc/*', '/usr/share/info/*', '/usr/share/lintian/*'];
@@ -37,7 +58,8 @@ const hooks = fileURLToPath(new URL('./debian-12/', import.meta.url));
  */
 export async function buildDebian12(options: BuildOptions): Promise<BuiltImage> {
   const { folder, architecture = 'amd64', kernel = 'cloud', signal } = options;
-  if (process.arch !== 'x64') throw new BuildError(`Debian for ${architecture} is built on a machine of that architecture; this one is ${process.arch}.`);
+  if (process.arch !== 'x64')
+    throw new BuildError(`Debian for ${architecture} is built on a machine of that architecture; this one is ${process.arch}.`);
   const name = 'debian-12';
   const report = (step: string, done: number) => options.progress?.({ image: name, step, done });
   const metapackage = kernel === 'cloud' ? `linux-image-cloud-${architecture}` : `linux-image-${architecture}`;
@@ -72,7 +94,9 @@ export async function buildDebian12(options: BuildOptions): Promise<BuiltImage> 
     });
     report('putting it into the catalogue', 0.95);
     const facts = { kernel: '/boot/vmlinuz', initrd: '/boot/initrd.img', cloud_init: 'yes', debian: codename, user: 'debian' };
-    const image = await publishImage(folder, { name, architecture, recipe, key, packages: all, facts }, [{ ftype: 'root-tar.zst', path: tree }]);
+    const image = await publishImage(folder, { name, architecture, recipe, key, packages: all, facts }, [
+      { ftype: 'root-tar.zst', path: tree },
+    ]);
     report('built', 1);
     return image;
   });

@@ -12,7 +12,14 @@ beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'muster-image
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const recipe = digestOf('recipe');
-const image = { name: 'debian-12', architecture: 'amd64', recipe, key: digestOf('key'), packages: [{ name: 'a', version: '1' }], facts: { kernel: '/boot/vmlinuz' } };
+const image = {
+  name: 'debian-12',
+  architecture: 'amd64',
+  recipe,
+  key: digestOf('key'),
+  packages: [{ name: 'a', version: '1' }],
+  facts: { kernel: '/boot/vmlinuz' },
+};
 
 async function publish(text: string, key: string) {
   const path = join(folder, 'made');
@@ -28,7 +35,9 @@ test('a published image is found by its recipe, its file lies under its digest',
   expect(await readFile(file?.path ?? '', 'utf8')).toBe('tree');
   expect(await findBuiltImage(folder, { name: 'debian-12', architecture: 'amd64', recipe })).toEqual(published);
   expect(await findBuiltImage(folder, { name: 'debian-12', architecture: 'amd64', recipe: digestOf('other') })).toBeUndefined();
-  expect(await findBuiltImage(folder, { name: 'debian-12', architecture: 'amd64', recipe, key: digestOf('newer packages') })).toBeUndefined();
+  expect(
+    await findBuiltImage(folder, { name: 'debian-12', architecture: 'amd64', recipe, key: digestOf('newer packages') }),
+  ).toBeUndefined();
 });
 
 test('an image with a missing or short file is not in the catalogue, nor is a half-written manifest', async () => {
@@ -64,7 +73,9 @@ test('digestOf does not depend on the order of keys, and does on everything else
   fc.assert(
     fc.property(value, value, (a, b) => {
       expect(digestOf(Object.fromEntries(Object.entries(a).toReversed()))).toBe(digestOf(a));
-      expect(digestOf(a) === digestOf(b)).toBe(JSON.stringify(Object.entries(a).toSorted()) === JSON.stringify(Object.entries(b).toSorted()));
+      expect(digestOf(a) === digestOf(b)).toBe(
+        JSON.stringify(Object.entries(a).toSorted()) === JSON.stringify(Object.entries(b).toSorted()),
+      );
     }),
   );
 });

@@ -58,7 +58,9 @@ export function parseManifest(text: string): Manifest | undefined {
 /** Digest of anything JSON can say, independent of the order of keys. */
 export function digestOf(value: unknown): string {
   const sorted = JSON.stringify(value, (_, each: unknown) =>
-    each !== null && typeof each === 'object' && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each,
+    each !== null && typeof each === 'object' && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
   );
   return createHash('sha256').update(sorted).digest('hex');
 }
@@ -67,7 +69,9 @@ export function digestOf(value: unknown): string {
 export async function listBuiltImages(folder: string): Promise<BuiltImage[]> {
   const found: BuiltImage[] = [];
   for (const name of await readdir(join(folder, 'manifests')).catch(() => [])) {
-    const manifest = name.endsWith('.json') ? parseManifest(await readFile(join(folder, 'manifests', name), 'utf8').catch(() => '')) : undefined;
+    const manifest = name.endsWith('.json')
+      ? parseManifest(await readFile(join(folder, 'manifests', name), 'utf8').catch(() => ''))
+      : undefined;
     const image = manifest && withPaths(folder, manifest);
     if (image && (await isWhole(image))) found.push(image);
   }
@@ -75,9 +79,16 @@ export async function listBuiltImages(folder: string): Promise<BuiltImage[]> {
 }
 
 /** The newest image built by this recipe. */
-export async function findBuiltImage(folder: string, wanted: { name: string; architecture: string; recipe: string; key?: string }): Promise<BuiltImage | undefined> {
+export async function findBuiltImage(
+  folder: string,
+  wanted: { name: string; architecture: string; recipe: string; key?: string },
+): Promise<BuiltImage | undefined> {
   return (await listBuiltImages(folder)).find(
-    (image) => image.name === wanted.name && image.architecture === wanted.architecture && image.recipe === wanted.recipe && (!wanted.key || image.key === wanted.key),
+    (image) =>
+      image.name === wanted.name &&
+      image.architecture === wanted.architecture &&
+      image.recipe === wanted.recipe &&
+      (!wanted.key || image.key === wanted.key),
   );
 }
 
@@ -116,7 +127,12 @@ export async function digestFile(path: string): Promise<string> {
  * Run `build` as the only builder of `name` in `folder`, in a scratch folder that is removed at the end; waits for another builder, and
  * takes over from one that has died.
  */
-export async function asOnlyBuilder<T>(folder: string, name: string, signal: AbortSignal | undefined, build: (scratch: string) => Promise<T>): Promise<T> {
+export async function asOnlyBuilder<T>(
+  folder: string,
+  name: string,
+  signal: AbortSignal | undefined,
+  build: (scratch: string) => Promise<T>,
+): Promise<T> {
   await mkdir(folder, { recursive: true });
   const lock = join(folder, `.${name}.lock`);
   while (!(await takeLock(lock))) {
@@ -140,7 +156,13 @@ async function takeLock(lock: string): Promise<boolean> {
   const mine = `${process.pid} ${await startOf(process.pid)}`;
   await writeFile(own, mine);
   try {
-    if (await link(own, lock).then(() => true, () => false)) return true;
+    if (
+      await link(own, lock).then(
+        () => true,
+        () => false,
+      )
+    )
+      return true;
     const holder = await readFile(lock, 'utf8').catch(() => '');
     const [pid = '', start = ''] = holder.split(' ');
     if (holder === '' || (await startOf(Number(pid))) === start) return false;

@@ -10,7 +10,7 @@ const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((parts) => parts
 function read(archive: Buffer): Map<string, { mode: number; bytes: Buffer }> {
   const found = new Map<string, { mode: number; bytes: Buffer }>();
   const align = (at: number) => (at + 3) & ~3;
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     expect(archive.toString('latin1', at, at + 6)).toBe('070701');
     const field = (index: number) => parseInt(archive.toString('latin1', at + 6 + index * 8, at + 14 + index * 8), 16);
     const [mode, size, nameSize] = [field(1), field(6), field(11)];

@@ -5,7 +5,10 @@ export interface CpioEntry {
   readonly path: string;
   /** Permission bits. */
   readonly mode: number;
-  readonly content: { readonly kind: 'folder' } | { readonly kind: 'file'; readonly bytes: Uint8Array } | { readonly kind: 'link'; readonly to: string };
+  readonly content:
+    | { readonly kind: 'folder' }
+    | { readonly kind: 'file'; readonly bytes: Uint8Array }
+    | { readonly kind: 'link'; readonly to: string };
 }
 
 const kinds = { folder: 0o040000, file: 0o100000, link: 0o120000 } as const;

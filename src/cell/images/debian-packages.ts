@@ -36,15 +36,20 @@ export async function openApt(folder: string, codename: string, signal?: AbortSi
   const sourcesFile = join(folder, 'sources.list');
   const configFile = join(folder, 'apt.conf');
   const sources = debianSources(await hostSources(), codename);
-  if (sources.length === 0) throw new BuildError(`The apt sources of this host have no Debian ${codename} (component main): add them to /etc/apt/sources.list.d.`);
+  if (sources.length === 0)
+    throw new BuildError(`The apt sources of this host have no Debian ${codename} (component main): add them to /etc/apt/sources.list.d.`);
   const text = renderAptSources(sources);
   const same = (await readFile(sourcesFile, 'utf8').catch(() => '')) === text;
   await writeFile(sourcesFile, text);
   await writeFile(join(folder, 'status'), '');
   await writeFile(configFile, renderAptConfig(folder, sourcesFile));
-  const run = (program: string, argv: readonly string[], cwd?: string) => runProgram(program, ['-c', configFile, ...argv], { signal, ...(cwd ? { cwd } : {}) });
+  const run = (program: string, argv: readonly string[], cwd?: string) =>
+    runProgram(program, ['-c', configFile, ...argv], { signal, ...(cwd ? { cwd } : {}) });
   const stamp = join(folder, 'updated');
-  const age = await stat(stamp).then(({ mtimeMs }) => Date.now() - mtimeMs, () => Infinity);
+  const age = await stat(stamp).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs,
+    () => Infinity,
+  );
   if (!same || age > freshFor) {
     await run('apt-get', ['-q', '-o', 'APT::Update::Error-Mode=any', 'update']);
     await writeFile(stamp, '');
@@ -73,7 +78,8 @@ export async function openApt(folder: string, codename: string, signal?: AbortSi
 
 async function hostSources(): Promise<AptSource[]> {
   const all: AptSource[] = [];
-  const read = async (path: string, format: 'list' | 'sources') => all.push(...parseAptSources(await readFile(path, 'utf8').catch(() => ''), format));
+  const read = async (path: string, format: 'list' | 'sources') =>
+    all.push(...parseAptSources(await readFile(path, 'utf8').catch(() => ''), format));
   await read('/etc/apt/sources.list', 'list');
   const parts = '/etc/apt/sources.list.d';
   for (const name of (await readdir(parts).catch(() => [])).sort()) {
@@ -111,7 +117,8 @@ export function parsePrintedUris(text: string): DebianPackage[] {
   const found: DebianPackage[] = [];
   for (const line of text.split('\n')) {
     const [, name, version] = /^'[^']*' ([^\s_]+)_([^\s_]+)_[^\s_]+\.deb \d+/.exec(line) ?? [];
-    if (name && version) found.push({ name, version: version.replaceAll(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))) });
+    if (name && version)
+      found.push({ name, version: version.replaceAll(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))) });
   }
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

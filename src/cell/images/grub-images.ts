@@ -12,8 +12,27 @@ export const stubSector = 3072;
 export const stubSectors = 8;
 
 const modules = [
-  'part_gpt', 'part_msdos', 'ext2', 'fat', 'search', 'search_fs_uuid', 'search_fs_file', 'search_label', 'configfile', 'normal', 'linux',
-  'echo', 'serial', 'terminal', 'test', 'gzio', 'boot', 'reboot', 'halt', 'cat', 'ls',
+  'part_gpt',
+  'part_msdos',
+  'ext2',
+  'fat',
+  'search',
+  'search_fs_uuid',
+  'search_fs_file',
+  'search_label',
+  'configfile',
+  'normal',
+  'linux',
+  'echo',
+  'serial',
+  'terminal',
+  'test',
+  'gzio',
+  'boot',
+  'reboot',
+  'halt',
+  'cat',
+  'ls',
 ] as const;
 
 export interface GrubImages {
@@ -31,11 +50,26 @@ export async function makeGrubImages(tree: PackageTree, scratch: string): Promis
   const make = async (format: 'i386-pc' | 'x86_64-efi', name: string, prefix: string, config: string, names: readonly string[]) => {
     const [configFile, output] = [join(scratch, `${name}.cfg`), join(scratch, name)];
     await writeFile(configFile, config);
-    await tree.run('grub-mkimage', ['-d', join(tree.folder, 'usr/lib/grub', format), '-O', format, '-o', output, '-c', configFile, '-p', prefix, ...names]);
+    await tree.run('grub-mkimage', [
+      '-d',
+      join(tree.folder, 'usr/lib/grub', format),
+      '-O',
+      format,
+      '-o',
+      output,
+      '-c',
+      configFile,
+      '-p',
+      prefix,
+      ...names,
+    ]);
     return readFile(output);
   };
   // ($root) is the disk that the firmware booted, by the prefix's missing drive name; the stub is read as a block list (GRUB manual §13.3).
-  const core = await make('i386-pc', 'core.img', '(,gpt1)/', `configfile ($root)${stubSector - coreSector}+${stubSectors}\n`, ['biosdisk', ...modules]);
+  const core = await make('i386-pc', 'core.img', '(,gpt1)/', `configfile ($root)${stubSector - coreSector}+${stubSectors}\n`, [
+    'biosdisk',
+    ...modules,
+  ]);
   const disk = await make('x86_64-efi', 'disk.efi', '/EFI/BOOT', 'configfile $cmdpath/grub.cfg\n', modules);
   // The second search replaces $root only when it finds a disk that this installer wrote: an old loader on another disk is not preferred.
   const local = await make(

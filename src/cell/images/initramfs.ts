@@ -9,8 +9,24 @@ import type { PackageTree } from './package-tree.ts';
 
 /** The programs of the ephemeral environment that busybox does not have, or not well enough. */
 export const programs = [
-  'dash', 'curl', 'tar', 'zstd', 'wipefs', 'blkid', 'sfdisk', 'lsblk', 'blkdiscard', 'blockdev', 'mkswap', 'mkfs.ext4', 'mkfs.vfat', 'e2fsck', 'efibootmgr',
-  'dmidecode', 'kexec', 'dropbear',
+  'dash',
+  'curl',
+  'tar',
+  'zstd',
+  'wipefs',
+  'blkid',
+  'sfdisk',
+  'lsblk',
+  'blkdiscard',
+  'blockdev',
+  'mkswap',
+  'mkfs.ext4',
+  'mkfs.vfat',
+  'e2fsck',
+  'efibootmgr',
+  'dmidecode',
+  'kexec',
+  'dropbear',
 ] as const;
 
 export interface InitramfsParts {
@@ -46,7 +62,9 @@ export async function makeInitramfs(parts: InitramfsParts): Promise<Buffer> {
     file('muster/grub/BOOTX64.EFI', parts.grub.disk, 0o644),
   ];
   // Level 12: 1.6 s for 15.0 MB; level 19 takes 18 s for 13.3 MB.
-  return promisify(zstdCompress)(cpioArchive(entries), { params: { [constants.ZSTD_c_compressionLevel]: 12, [constants.ZSTD_c_checksumFlag]: 1 } });
+  return promisify(zstdCompress)(cpioArchive(entries), {
+    params: { [constants.ZSTD_c_compressionLevel]: 12, [constants.ZSTD_c_checksumFlag]: 1 },
+  });
 }
 
 /** The agent's files as they lie in agent/: init at the root, the others in /muster. */
@@ -70,7 +88,21 @@ export function parseModuleList(text: string): string[] {
 
 /** modules.dep: `path: needed needed…`. The wanted modules (names with - or _) and everything they need, as paths. */
 export function closeModules(dep: string, wanted: readonly string[]): string[] {
-  const needs = new Map(dep.split('\n').filter((line) => line.includes(':')).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim().split(' ')] as const));
+  const needs = new Map(
+    dep
+      .split('\n')
+      .filter((line) => line.includes(':'))
+      .map(
+        (line) =>
+          [
+            line.slice(0, line.indexOf(':')),
+            line
+              .slice(line.indexOf(':') + 1)
+              .trim()
+              .split(' '),
+          ] as const,
+      ),
+  );
   const paths = new Map([...needs.keys()].map((path) => [moduleName(path), path] as const));
   const found = new Set<string>();
   for (const name of wanted) {
@@ -81,7 +113,10 @@ export function closeModules(dep: string, wanted: readonly string[]): string[] {
 }
 
 function moduleName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1).replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_');
+  return path
+    .slice(path.lastIndexOf('/') + 1)
+    .replace(/\.ko(\.\w+)?$/, '')
+    .replaceAll('-', '_');
 }
 
 async function moduleEntries(parts: InitramfsParts): Promise<CpioEntry[]> {
@@ -94,7 +129,17 @@ async function moduleEntries(parts: InitramfsParts): Promise<CpioEntry[]> {
   const at = `lib/modules/${kernelVersion}`;
   const entries = await Promise.all(chosen.map(async (path) => file(`${at}/${path}`, await readFile(join(from, path)), 0o644)));
   const kept = async (name: string, keep: (line: string) => boolean) =>
-    file(`${at}/${name}`, Buffer.from((await readFile(join(from, name), 'utf8')).split('\n').filter((line) => line !== '' && keep(line)).map((line) => `${line}\n`).join('')), 0o644);
+    file(
+      `${at}/${name}`,
+      Buffer.from(
+        (await readFile(join(from, name), 'utf8'))
+          .split('\n')
+          .filter((line) => line !== '' && keep(line))
+          .map((line) => `${line}\n`)
+          .join(''),
+      ),
+      0o644,
+    );
   return [
     ...entries,
     await kept('modules.dep', (line) => names.has(moduleName(line.slice(0, line.indexOf(':'))))),
@@ -106,4 +151,3 @@ async function moduleEntries(parts: InitramfsParts): Promise<CpioEntry[]> {
 function file(path: string, bytes: Uint8Array, mode: number): CpioEntry {
   return { path, mode, content: { kind: 'file', bytes } };
 }
-

@@ -62,7 +62,13 @@ export function parseLoaded(text: string): [name: string, path: string][] {
 async function firstOf(folder: string, places: readonly string[], name: string): Promise<string> {
   for (const place of places) {
     const path = join(folder, place, name);
-    if (await stat(path).then((found) => found.isFile(), () => false)) return path;
+    if (
+      await stat(path).then(
+        (found) => found.isFile(),
+        () => false,
+      )
+    )
+      return path;
   }
   throw new BuildError(`None of the downloaded packages has ${name}.`);
 }

@@ -80,7 +80,10 @@ export async function runProgram(program: string, argv: readonly string[], optio
     });
     options.signal?.throwIfAborted();
     if (readerFailed) throw readerFailed;
-    if (end !== '0') throw new BuildError(`${program} ${argv.slice(0, 3).join(' ')} … ended with ${end}: ${stderr.trim().split('\n').slice(-6).join('\n')}`);
+    if (end !== '0')
+      throw new BuildError(
+        `${program} ${argv.slice(0, 3).join(' ')} … ended with ${end}: ${stderr.trim().split('\n').slice(-6).join('\n')}`,
+      );
     await taken;
     if (size > largestOutput) throw new BuildError(`${program} wrote more than ${largestOutput} bytes.`);
     return Buffer.concat(chunks).toString('utf8');

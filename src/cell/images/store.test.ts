@@ -53,7 +53,13 @@ test('fetch goes on to the next URL on a wrong digest, a wrong status and a dead
   });
   const store = await openImageStore({ folder });
   const seen: number[] = [];
-  const file = await store.fetch({ sha256, size: body.length, exact: true, urls: ['http://127.0.0.1:1/', `${base}/none`, `${base}/wrong`, `${base}/right`], progress: (bytes) => seen.push(bytes) });
+  const file = await store.fetch({
+    sha256,
+    size: body.length,
+    exact: true,
+    urls: ['http://127.0.0.1:1/', `${base}/none`, `${base}/wrong`, `${base}/right`],
+    progress: (bytes) => seen.push(bytes),
+  });
   expect(await readFile(file.path)).toEqual(body);
   expect(seen.at(-1)).toBe(body.length);
   expect((await readdir(folder)).toSorted()).toEqual(['.partial', sha256].toSorted());
@@ -70,9 +76,15 @@ test('a mismatch, an oversized and a broken-off answer are refused with the reas
     } else response.end(request.url === '/big' ? Buffer.concat([body, body]) : Buffer.alloc(body.length));
   });
   const store = await openImageStore({ folder });
-  const failed = store.fetch({ sha256, size: body.length, urls: [`${base}/wrong?token=secret`, `${base}/big`, `${base}/cut`, 'file:///etc/passwd'] });
+  const failed = store.fetch({
+    sha256,
+    size: body.length,
+    urls: [`${base}/wrong?token=secret`, `${base}/big`, `${base}/cut`, 'file:///etc/passwd'],
+  });
   await expect(failed).rejects.toThrow(FetchError);
-  await expect(failed).rejects.toThrow(/wrong: the bytes have digest [0-9a-f]{64}\n.*big: larger than 200000 bytes\n.*cut: .*\n.*not an HTTP URL/);
+  await expect(failed).rejects.toThrow(
+    /wrong: the bytes have digest [0-9a-f]{64}\n.*big: larger than 200000 bytes\n.*cut: .*\n.*not an HTTP URL/,
+  );
   await expect(failed).rejects.not.toThrow(/secret/);
   expect(await readdir(folder)).toEqual(['.partial']);
   expect(await store.open(sha256)).toBeUndefined();
@@ -94,6 +106,8 @@ test('a server that says nothing more is given up, and so is a fetch whose calle
   const store = await openImageStore({ folder, stallTime: 100 });
   await expect(store.fetch({ sha256, size: body.length, urls: [`${base}/x`] })).rejects.toThrow(/no byte for 0.1 s/);
   const patient = await openImageStore({ folder });
-  await expect(patient.fetch({ sha256, size: body.length, urls: [`${base}/x`], signal: AbortSignal.timeout(50) })).rejects.toThrow(/timeout|abort/i);
+  await expect(patient.fetch({ sha256, size: body.length, urls: [`${base}/x`], signal: AbortSignal.timeout(50) })).rejects.toThrow(
+    /timeout|abort/i,
+  );
   expect(await readdir(join(folder, '.partial'))).toEqual([]);
 });

@@ -61,7 +61,10 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   await mkdir(partial, { recursive: true });
   for (const name of await readdir(partial)) {
     const path = join(partial, name);
-    const age = await stat(path).then(({ mtimeMs }) => Date.now() - mtimeMs, () => 0);
+    const age = await stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
     if (age > 86_400_000) await rm(path, { force: true });
   }
   const fetching = new Map<string, Promise<StoredFile>>();
@@ -71,7 +74,12 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     const path = join(folder, sha256);
     const found = await stat(path).catch(() => undefined);
     if (!found?.isFile()) return undefined;
-    return { sha256, path, size: found.size, stream: (start = 0, end = Infinity) => createReadStream(path, { start, end, highWaterMark: 256 * 1024 }) };
+    return {
+      sha256,
+      path,
+      size: found.size,
+      stream: (start = 0, end = Infinity) => createReadStream(path, { start, end, highWaterMark: 256 * 1024 }),
+    };
   }
 
   async function fetchNow(request: FetchRequest): Promise<StoredFile> {
@@ -135,7 +143,12 @@ async function download(url: string, path: string, request: FetchRequest, limits
         done(null, chunk);
       },
     });
-    await pipeline(Readable.fromWeb(answer.body as ReadableStream<Uint8Array>), check, createWriteStream(path, { flags: 'wx', flush: true }), { signal });
+    await pipeline(
+      Readable.fromWeb(answer.body as ReadableStream<Uint8Array>),
+      check,
+      createWriteStream(path, { flags: 'wx', flush: true }),
+      { signal },
+    );
     if (request.exact && bytes !== request.size) throw new FetchError(`${bytes} bytes, not ${request.size}`);
     const found = hash.digest('hex');
     if (found !== request.sha256) throw new FetchError(`the bytes have digest ${found}`);

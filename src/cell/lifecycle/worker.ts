@@ -9,8 +9,10 @@ export interface Loop {
   readonly work: () => Promise<number>;
   /** Milliseconds until something is due by time; undefined when nothing waits. */
   readonly nextDue: () => Promise<number | undefined>;
-  /** Resolves at the next wake-up, or when the signal aborts. */
-  readonly woken: (signal: AbortSignal) => Promise<void>;
+  /** Resolves at the next wake-up, or when the signal aborts. Left out: only time moves this loop, and `nextDue` is kept to the letter. */
+  readonly woken?: (signal: AbortSignal) => Promise<void>;
+  /** At least this many milliseconds between two rounds: for work that costs the same however much has happened. */
+  readonly calm?: number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -23,11 +25,14 @@ export async function runLoop(loop: Loop, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
       const woken = new AbortController();
-      const wake = loop.woken(AbortSignal.any([signal, woken.signal]));
+      const either = AbortSignal.any([signal, woken.signal]);
+      const wake = loop.woken?.(either);
       if ((await loop.work()) === 0) {
-        const wait = Math.min(longestSleep, Math.max(20, (await loop.nextDue()) ?? longestSleep));
-        await Promise.race([wake, sleep(wait, undefined, { signal: woken.signal }).catch(() => undefined)]);
+        const due = Math.max(20, (await loop.nextDue()) ?? longestSleep);
+        const pause = sleep(wake ? Math.min(longestSleep, due) : due, undefined, { signal: either }).catch(() => undefined);
+        await (wake ? Promise.race([wake, pause]) : pause);
       }
+      if (loop.calm !== undefined) await sleep(loop.calm, undefined, { signal }).catch(() => undefined);
       woken.abort();
     } catch (error) {
       if (signal.aborted) return;

@@ -1,7 +1,7 @@
 /** Writes the small uncompressed tar archives that machines fetch their scripts in (POSIX ustar, IEEE 1003.1 pax "ustar Interchange Format"). */
 
 export interface TarEntry {
-  /** At most 100 bytes, relative, no `..`. */
+  /** At most 100 bytes, relative, no empty, `.` or `..` part, no NUL. */
   readonly path: string;
   readonly mode: number;
   readonly content: Buffer;
@@ -28,12 +28,13 @@ function header(entry: TarEntry): Buffer {
 
 /** @throws RangeError for a path that does not fit or leaves the folder. */
 export function tar(entries: readonly TarEntry[]): Buffer {
-  const parts: Buffer[] = [];
+  const blocks: Buffer[] = [];
   for (const entry of entries) {
-    if (Buffer.byteLength(entry.path) > 100 || entry.path.startsWith('/') || entry.path.split('/').includes('..')) {
+    const parts = entry.path.split('/');
+    if (Buffer.byteLength(entry.path) > 100 || entry.path.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..')) {
       throw new RangeError(`not a path for this archive: ${entry.path}`);
     }
-    parts.push(header(entry), entry.content, Buffer.alloc((block - (entry.content.byteLength % block)) % block));
+    blocks.push(header(entry), entry.content, Buffer.alloc((block - (entry.content.byteLength % block)) % block));
   }
-  return Buffer.concat([...parts, Buffer.alloc(2 * block)]);
+  return Buffer.concat([...blocks, Buffer.alloc(2 * block)]);
 }

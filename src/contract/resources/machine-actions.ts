@@ -178,7 +178,7 @@ export const machineActions = {
     }),
     mark_fixed: post({
       op: 'mark_fixed',
-      doc: 'Say that a broken machine is fixed; it is Ready again, or New if it was never commissioned.',
+      doc: 'Say that a broken machine is fixed.\n\nA machine that somebody has goes back to what it was; any other is Ready again, or New if it was never commissioned.',
       params: { comment },
       reply: Machine,
       errors: stateErrors,

@@ -285,19 +285,6 @@ create table boot (
 );
 create index boot_by_machine on boot (system_id, started);
 
--- What asked the network for what, and what it was told. Trimmed by age.
-create table boot_request (
-  id bigint generated always as identity primary key,
-  at timestamptz not null default now(),
-  system_id text,
-  mac text,
-  address inet,
-  protocol text not null,
-  path text not null,
-  answer text not null
-);
-create index boot_request_by_machine on boot_request (system_id, at);
-
 -- Credentials of machines. Only the hash of the token's secret is kept.
 create table credential (
   token_key text primary key,

@@ -1,0 +1,136 @@
+/**
+ * `npm start` as a user runs it: to the last line and exit code, with a planted failure, interrupted, killed with -9, and what is left on the
+ * host after each: nothing, or what the next start removes. Also every command that it prints, and the errors of a second run.
+ */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserRun } from './user-run.ts';
+
+const began = Date.now();
+const say = (text: string) => console.log(`== ${((Date.now() - began) / 1000).toFixed(0)} s: ${text}`);
+const home = mkdtempSync(join(tmpdir(), 'muster-start-'));
+const environment = { HOME: home, XDG_CONFIG_HOME: join(home, 'config') };
+const startWithin = 420;
+const runs: UserRun[] = [];
+
+function started(command: string, data?: string): UserRun {
+  const run = new UserRun(command, environment, data);
+  runs.push(run);
+  return run;
+}
+
+/** Runs a command to its end; its output. */
+async function run(command: string, wanted: number, seconds = 60): Promise<string> {
+  const given = started(command);
+  assert.equal(await given.end(seconds), wanted, `${command}\n${given.lines.join('\n')}`);
+  return given.lines.join('\n');
+}
+
+/** Asserts that nothing of a run is on the host any more. */
+async function nothingLeft(of: UserRun, name: string): Promise<void> {
+  let left = of.look(name);
+  for (let tries = 0; tries < 40 && Object.values(left).some((list: readonly unknown[]) => list.length > 0); tries += 1) {
+    await sleep(250);
+    left = of.look(name);
+  }
+  assert.deepEqual(left, { processes: [], namespaces: [], links: [], folders: [] });
+}
+
+async function nameOf(of: UserRun): Promise<string> {
+  await of.line(/the hub is up at/, startWithin);
+  const { name } = of;
+  assert.ok(name !== undefined, 'the run has no process src/main.ts');
+  const traces = of.look(name);
+  assert.ok(traces.processes.length >= 3 && traces.namespaces.length > 0 && traces.folders.length > 0, `looked in the wrong place: ${JSON.stringify(traces)}`);
+  return name;
+}
+
+/** To its own end. */
+async function toTheEnd(command: string, last: string, code: number): Promise<void> {
+  const started = Date.now();
+  const start = started(command);
+  const name = await nameOf(start);
+  assert.equal(await start.end(startWithin), code);
+  assert.equal(start.lines.at(-1), last);
+  assert.ok(start.lines.some((line) => line.includes(`read back through the other front: ${last.split(' ')[1]} Deployed`)));
+  await nothingLeft(start, name);
+  say(`«${command}» ended with «${last}» and exit code ${code} after ${((Date.now() - started) / 1000).toFixed(1)} s, and left nothing`);
+}
+
+/** Up, every printed command, kill -9 of all of it; returns what to look for afterwards. */
+async function killed(): Promise<{ start: UserRun; name: string }> {
+  const start = started('npm start');
+  const name = await nameOf(start);
+  await start.line(/It stays up until Ctrl-C/, startWithin);
+  const printed = start.lines.flatMap((line) => /^ +(\.\/muster .*)$/.exec(line)?.[1] ?? []);
+  assert.deepEqual(printed.map((command) => command.split(' ').slice(0, 3).join(' ')), ['./muster login demo', './muster machines read', './muster machine deploy']);
+  for (const command of printed) await run(command, 0);
+  assert.match(await run('./muster profiles', 0), /\* demo/);
+  assert.match(await run('./muster cells read --json', 0), /"answering": true/);
+  assert.match(await run('./muster machine read xxxxxxx', 4), /No Machine matches/);
+  // ./muster login PROFILE URL, with a key that nobody has: refused, and not remembered.
+  assert.match(await run(`./muster login other ${printed[0]?.split(' ')[3]} a:b:c`, 77), /Invalid API key/);
+  start.look(name);
+  start.kill();
+  await start.ended;
+  const left = start.look(name);
+  assert.ok(left.namespaces.length > 0 && left.folders.length > 1, `kill -9 left nothing to remove: ${JSON.stringify(left)}`);
+  say(`after kill -9 there are ${left.namespaces.length} namespaces and ${left.folders.length} folders`);
+  return { start, name };
+}
+
+/** The next start removes it; `--data DIR` keeps its own. */
+async function nextStart(before: { start: UserRun; name: string }): Promise<void> {
+  const data = join(home, 'data');
+  const up = `./muster up --data ${data} --cells 1`;
+  const first = started(up, data);
+  const name = await nameOf(first);
+  await first.line(/removed what an earlier run left behind/, 5);
+  await nothingLeft(before.start, before.name);
+  const key = (await first.line(/API key/, 120)).split(' ').at(-1) ?? '';
+  const url = (await first.line(/URL/, 5)).trim().split(/\s+/)[1]?.replace(/\/MAAS\/$/, '') ?? '';
+  await run(`./muster login kept ${url} ${key}`, 0);
+  await run('./muster zones create name=kept', 0);
+  assert.match(await run(up, 1), /is in use by process \d+\. Stop that one, or choose another folder with --data\./);
+  first.interrupt();
+  await first.ended;
+  await nothingLeft(first, name);
+  const second = started(`${up} --port ${new URL(url).port}`, data);
+  const again = await nameOf(second);
+  await second.line(/Ctrl-C stops it/, 120);
+  assert.match(await run('./muster zones read', 0), /kept/);
+  assert.match(await run('./muster cells read --json', 0), /"answering": true/);
+  second.interrupt();
+  await second.ended;
+  await nothingLeft(second, again);
+  say('--data keeps users and zones; a second run on the same folder is refused');
+}
+
+async function takenPort(): Promise<void> {
+  const holder = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => holder.once('listening', resolve));
+  const address = holder.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  assert.match(await run(`./muster up --port ${port}`, 1), new RegExp(`Port ${port} of 127.0.0.1 is taken by another program`));
+  holder.close();
+}
+
+const parts: Readonly<Record<string, () => Promise<void>>> = {
+  port: takenPort,
+  exit: () => toTheEnd('npm start -- --exit', 'deployed 6 of 6', 0),
+  fault: () => toTheEnd('npm start -- --exit --fault installer', 'deployed 5 of 6', 1),
+  killed: async () => nextStart(await killed()),
+};
+
+const wanted = process.argv.slice(2);
+try {
+  for (const [name, part] of Object.entries(parts)) if (wanted.length === 0 || wanted.includes(name)) await part();
+  say('all passed');
+} finally {
+  for (const one of runs) one.kill();
+  rmSync(home, { recursive: true, force: true });
+}
