@@ -5,7 +5,9 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { Default } from 'typebox/value';
 import { startCell } from '../src/cell/cell.ts';
+import { CellConfig } from '../src/cell/config.ts';
 import { ensureRackSubnet } from '../src/cell/db/cell-identity.ts';
 import { Authority } from '../src/global/authority.ts';
 import { createFirstAdmin } from '../src/global/default-documents.ts';
@@ -45,23 +47,15 @@ function killPoint(name: string): void {
 // The parent is gone when its end of the pipe is.
 process.stdin.resume().once('end', () => process.kill(process.pid, 'SIGKILL'));
 const cell = await startCell({
-  config: {
+  config: Default(CellConfig, {
     name: 'kill',
-    site: 'muster',
     folder: settings.folder,
     images: settings.images,
-    service_address: '127.0.0.1',
     port: settings.port,
-    listen: [],
-    rack: [],
-    dhcp: false,
     tftp_port: 0,
-    lease_seconds: 600,
     image_sources: [...settings.imageSources],
-    kernel_parameters: 'console=ttyS0,115200',
     boot_slots: 256,
-    keep_events_days: 30,
-  },
+  }) as CellConfig,
   version: '0',
   log: pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true })),
   killPoint,

@@ -3,7 +3,7 @@
  * a deployment, in half of the cases with its PostgreSQL. Started again each time, it must finish every deployment, with exactly one claim
  * and one completed write on the disk, and without touching the power of a machine that has booted.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,14 +14,29 @@ import type { MachineFaults } from '../src/sim/fault.ts';
 import { createFleet, type FleetMachine } from '../src/sim/fleet.ts';
 import type { CellProcessSettings } from './cell-process.ts';
 import { killCases, type KillCase } from './kill-points.ts';
-import { freePort, killCellProcess, machinesOf, persistently, simulatedImages, startCellProcess, until, type CellProcess, type SeenMachine } from './sim-cell.ts';
+import {
+  freePort,
+  killCellProcess,
+  machinesOf,
+  persistently,
+  simulatedImages,
+  startCellProcess,
+  until,
+  type CellProcess,
+  type SeenMachine,
+} from './sim-cell.ts';
 
 /** Simulated seconds a second: a whole deployment takes about one. */
 const speed = 300;
 /** How long a point may take to be reached. */
 const reachedWithin = 30_000;
 
-const faults: Readonly<Record<KillCase['way'], MachineFaults>> = { plain: {}, fetch: {}, slow: { slow: 30 }, abort: { hangsInDeployAt: 'kernel' } };
+const faults: Readonly<Record<KillCase['way'], MachineFaults>> = {
+  plain: {},
+  fetch: {},
+  slow: { slow: 30 },
+  abort: { hangsInDeployAt: 'kernel' },
+};
 
 interface Subject extends KillCase {
   readonly systemId: string;
@@ -68,6 +83,8 @@ for (const problem of problems) console.error(`FAILED: ${problem}`);
 process.exit(problems.length === 0 ? 0 : 1);
 
 async function run(): Promise<void> {
+  // Kept with the data folder when something fails.
+  const story = createWriteStream(join(folder, 'machines.log'));
   const fetches = cases.filter(({ way }) => way === 'fetch').length;
   await using images = await simulatedImages(join(folder, 'images'), 1 + fetches);
   const port = await freePort();
@@ -82,7 +99,8 @@ async function run(): Promise<void> {
     killPostgres: false,
   };
   const url = `http://127.0.0.1:${port}`;
-  const start = async (more: Partial<CellProcessSettings> = {}): Promise<CellProcess> => (running = await startCellProcess({ ...settings, ...more }));
+  const start = async (more: Partial<CellProcessSettings> = {}): Promise<CellProcess> =>
+    (running = await startCellProcess({ ...settings, ...more }));
   let cell = await start();
   const client = createClient({ url, key: cell.key });
   try {
@@ -93,6 +111,7 @@ async function run(): Promise<void> {
       cellUrl: url,
       speed,
       faults: (number) => faults[cases[number]?.way ?? 'plain'],
+      log: (event) => story.write(`${JSON.stringify(event)}\n`),
     });
     const subjects = await prepare(client, fleet.machines);
     await killCellProcess(cell);
@@ -114,20 +133,45 @@ async function run(): Promise<void> {
 async function prepare(client: Client, machines: readonly FleetMachine[]): Promise<Subject[]> {
   for (const { machine } of machines) machine.pressPower();
   const show = (seen: readonly SeenMachine[]): string => seen.map((one) => `${one.system_id} ${one.status_name} ${one.error}`).join(', ');
-  const enlisted = await until('enlistment', 60_000, () => machinesOf(client), (seen) => seen.length === machines.length, show);
+  const enlisted = await until(
+    'enlistment',
+    60_000,
+    () => machinesOf(client),
+    (seen) => seen.length === machines.length,
+    show,
+  );
   say(`${enlisted.length} machines enlisted`);
   const subjects = machines.map((simulated, index): Subject => {
     const mac = simulated.machine.model.cards[0]?.mac ?? '';
     const systemId = enlisted.find((one) => one.macs.includes(mac))?.system_id;
     const given = cases[index];
     if (systemId === undefined || given === undefined) throw new Error(`machine ${index} (${mac}) did not enlist as itself`);
-    return { ...given, systemId, simulated, killsPostgres: index % 2 === 1, ordersBefore: 0, asked: 0, killedAfter: undefined, deployedAfter: undefined };
+    return {
+      ...given,
+      systemId,
+      simulated,
+      killsPostgres: index % 2 === 1,
+      ordersBefore: 0,
+      asked: 0,
+      killedAfter: undefined,
+      deployedAfter: undefined,
+    };
   });
   for (const { systemId, simulated } of subjects) {
-    await client.call('Machine.update', { system_id: systemId }, { power_type: 'redfish', power_parameters: { ...simulated.power.power_parameters } });
+    await client.call(
+      'Machine.update',
+      { system_id: systemId },
+      { power_type: 'redfish', power_parameters: { ...simulated.power.power_parameters } },
+    );
     await client.call('Machine.commission', { system_id: systemId }, {});
   }
-  await until('commissioning', 90_000, () => machinesOf(client), (seen) => seen.every((one) => one.status_name === 'Ready'), show);
+  await until(
+    'commissioning',
+    90_000,
+    () => machinesOf(client),
+    (seen) => seen.every((one) => one.status_name === 'Ready'),
+    show,
+  );
   say('all of them are Ready');
   return subjects;
 }
@@ -167,16 +211,30 @@ async function killOnce(subject: Subject, cell: CellProcess, client: Client, ima
 async function deploy(subject: Subject, client: Client, image: string): Promise<void> {
   const path = { system_id: subject.systemId };
   const ask = (key: string): Promise<unknown> =>
-    persistently(() => client.call('Machine.deploy', path, { distro_series: image, user_data: btoa('#cloud-config\n{}\n') }, { idempotencyKey: key }));
+    persistently(() =>
+      client.call('Machine.deploy', path, { distro_series: image, user_data: btoa('#cloud-config\n{}\n') }, { idempotencyKey: key }),
+    );
   await ask(`${subject.systemId}-1`);
   if (subject.way !== 'abort') return;
   const { boots } = subject.simulated.machine;
-  await until('the hanging boot', 60_000, () => Promise.resolve(boots), (seen) => seen.at(-1)?.purpose === 'deploy', (seen) => seen.at(-1)?.purpose ?? 'none');
+  await until(
+    'the hanging boot',
+    60_000,
+    () => Promise.resolve(boots),
+    (seen) => seen.at(-1)?.purpose === 'deploy',
+    (seen) => seen.at(-1)?.purpose ?? 'none',
+  );
   // Who aborts twice is told that it is done already.
   await persistently(() => client.call('Machine.abort', path, {})).catch((error: unknown) => {
     if (!(error instanceof ApiError)) throw error;
   });
-  await until('the abort', 180_000, () => machinesOf(client), (seen) => stateOf(seen, subject) === 'Allocated', (seen) => stateOf(seen, subject));
+  await until(
+    'the abort',
+    180_000,
+    () => machinesOf(client),
+    (seen) => stateOf(seen, subject) === 'Allocated',
+    (seen) => stateOf(seen, subject),
+  );
   await ask(`${subject.systemId}-2`);
 }
 
@@ -190,7 +248,8 @@ async function finish(subjects: readonly Subject[], client: Client): Promise<voi
   let told = Date.now();
   const look = async (): Promise<SeenMachine[]> => {
     const seen = await machinesOf(client);
-    for (const subject of subjects) if (subject.deployedAfter === undefined && stateOf(seen, subject) === 'Deployed') subject.deployedAfter = Date.now() - subject.asked;
+    for (const subject of subjects)
+      if (subject.deployedAfter === undefined && stateOf(seen, subject) === 'Deployed') subject.deployedAfter = Date.now() - subject.asked;
     const open = subjects.filter((subject) => subject.deployedAfter === undefined);
     if (Date.now() - told > 10_000 && open.length > 0) {
       told = Date.now();
@@ -198,14 +257,17 @@ async function finish(subjects: readonly Subject[], client: Client): Promise<voi
     }
     return seen;
   };
-  const isOver = (seen: readonly SeenMachine[]): boolean => subjects.every((subject) => ['Deployed', 'Failed deployment'].includes(stateOf(seen, subject)));
-  await until('the deployments', 330_000, look, isOver, (seen) => seen.map((one) => `${one.system_id} ${one.status_name} ${one.error}`).join(', ')).catch((error: unknown) =>
-    problems.push(String(error)),
-  );
+  const isOver = (seen: readonly SeenMachine[]): boolean =>
+    subjects.every((subject) => ['Deployed', 'Failed deployment'].includes(stateOf(seen, subject)));
+  await until('the deployments', 330_000, look, isOver, (seen) =>
+    seen.map((one) => `${one.system_id} ${one.status_name} ${one.error}`).join(', '),
+  ).catch((error: unknown) => problems.push(String(error)));
 }
 
 function report(subjects: readonly Subject[]): void {
-  console.log(`\n${'kill point'.padEnd(36)}${'PostgreSQL'.padEnd(12)}${'killed'.padStart(8)}${'deployed'.padStart(10)}${'claims'.padStart(8)}${'writes'.padStart(8)}${'starts'.padStart(8)}`);
+  console.log(
+    `\n${'kill point'.padEnd(36)}${'PostgreSQL'.padEnd(12)}${'killed'.padStart(8)}${'deployed'.padStart(10)}${'claims'.padStart(8)}${'writes'.padStart(8)}${'starts'.padStart(8)}`,
+  );
   const seconds = (ms: number | undefined): string => (ms === undefined ? 'never' : `${(ms / 1000).toFixed(1)} s`);
   for (const subject of subjects) {
     const { machine, bmc } = subject.simulated;
@@ -213,7 +275,12 @@ function report(subjects: readonly Subject[]): void {
     const writes = [...completedWrites(machine.disks.flatMap((disk) => disk.log)).values()];
     const orders = bmc.log.slice(subject.ordersBefore);
     const starts = orders.filter((order) => ['on', 'cycle', 'reset'].includes(order.command));
-    const row = [nameOf(subject).padEnd(36), (subject.killsPostgres ? 'killed' : 'went on').padEnd(12), seconds(subject.killedAfter).padStart(8), seconds(subject.deployedAfter).padStart(10)];
+    const row = [
+      nameOf(subject).padEnd(36),
+      (subject.killsPostgres ? 'killed' : 'went on').padEnd(12),
+      seconds(subject.killedAfter).padStart(8),
+      seconds(subject.deployedAfter).padStart(10),
+    ];
     console.log([...row, String(installs.length).padStart(8), writes.join('+').padStart(8), String(starts.length).padStart(8)].join(''));
     const check = (holds: boolean, text: string): void => void (holds || problems.push(`${nameOf(subject)}: ${text}`));
     check(subject.deployedAfter !== undefined, 'it was never Deployed');

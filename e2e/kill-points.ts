@@ -20,8 +20,10 @@ const step = ['before', 'after-effect', 'after-commit'];
 const call = ['before', 'after-effect', 'before-reply'];
 
 export const killCases: readonly KillCase[] = [
-  // First, because it takes longest: whether the order arrived is unknown, and the slowest BMC gets 200 s before it is given again.
+  // First, because they take longest: whether the order arrived is unknown (after `wait` it is on its way just then), and the slowest BMC
+  // gets 200 s before it is given again.
   ...points('power_send', ['committed']),
+  ...points('wait', ['before', 'after-commit']),
   ...points('bmc', ['acted']),
   ...points('api_deploy', ['after-effect', 'after-commit']),
   ...points('fetch_image', step, { way: 'fetch' }),
@@ -32,7 +34,6 @@ export const killCases: readonly KillCase[] = [
   ...points('power_send', step),
   ...points('power_send', step, { nth: 2 }),
   ...points('power_done', step, { way: 'slow' }),
-  ...points('wait', ['before', 'after-commit']),
   ...points('check_in', call),
   ...points('claim', call),
   ...points('spend', call),

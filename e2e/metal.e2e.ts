@@ -14,8 +14,9 @@ import { buildAgent } from '../src/cell/images/build-agent.ts';
 import { buildDebian12 } from '../src/cell/images/build-debian.ts';
 import { ApiError } from '../src/http/client.ts';
 import { startMetalFleet, type MetalFleet } from './metal-fleet.ts';
-import { diskPath } from './qemu-machine.ts';
-import { Rack, startsWithoutOrder, whyNoMetal, type RackedMachine } from './rack.ts';
+import { diskPath } from '../src/sim/qemu-machine.ts';
+import { Rack, startsWithoutOrder, whyNoMetal } from './rack.ts';
+import type { RackedMachine } from '../src/sim/racked-machine.ts';
 import { Timeline, until } from './timeline.ts';
 
 const run = promisify(execFile);

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { callBmc } from '../src/cell/power/execute.ts';
 import type { PowerCall } from '../src/cell/power/execute.ts';
 import { checkPowerParameters } from '../src/contract/power-parameters.ts';
-import { consolePath } from './qemu-machine.ts';
+import { consolePath } from '../src/sim/qemu-machine.ts';
 import { Rack, startsWithoutOrder, whyNoMetal } from './rack.ts';
-import type { RackedMachine } from './rack.ts';
+import type { RackedMachine } from '../src/sim/racked-machine.ts';
 
 const began = Date.now();
 const say = (text: string) => console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${text}`);

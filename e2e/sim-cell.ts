@@ -40,11 +40,25 @@ export async function simulatedImages(folder: string, count: number): Promise<Se
       return { ftype, sha256, size: bytes.length };
     });
     const recipe = createHash('sha256').update(name).digest('hex');
-    const manifest = { name, architecture: 'amd64', recipe, key: recipe, builtAt: '2026-01-01T00:00:00.000Z', packages: [], facts: {}, files: listed };
+    const manifest = {
+      name,
+      architecture: 'amd64',
+      recipe,
+      key: recipe,
+      builtAt: '2026-01-01T00:00:00.000Z',
+      packages: [],
+      facts: {},
+      files: listed,
+    };
     writeFileSync(join(folder, 'manifests', `${name}.json`), JSON.stringify(manifest));
   };
-  publish('muster-agent', { 'boot-kernel': Buffer.alloc(64 * 1024, 'kernel\n'), 'boot-initrd': Buffer.alloc(256 * 1024, 'initrd\n') }, true);
-  for (let number = 1; number <= count; number += 1) publish(`simulated-${number}`, { 'root-tar.zst': Buffer.alloc(512 * 1024, `image ${number}\n`) }, number === 1);
+  publish(
+    'muster-agent',
+    { 'boot-kernel': Buffer.alloc(64 * 1024, 'kernel\n'), 'boot-initrd': Buffer.alloc(256 * 1024, 'initrd\n') },
+    true,
+  );
+  for (let number = 1; number <= count; number += 1)
+    publish(`simulated-${number}`, { 'root-tar.zst': Buffer.alloc(512 * 1024, `image ${number}\n`) }, number === 1);
   const server = createServer((request, response) => {
     const bytes = served.get((request.url ?? '').split('/')[1] ?? '');
     if (bytes === undefined) response.writeHead(404).end();
@@ -72,7 +86,9 @@ export interface CellProcess {
 
 /** Start it and wait until it answers. @throws Error with its last words when it ends before. */
 export async function startCellProcess(settings: CellProcessSettings): Promise<CellProcess> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'cell-process.ts'), JSON.stringify(settings)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'cell-process.ts'), JSON.stringify(settings)], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   let words = '';
   let killedAt: string | undefined;
   child.stderr.on('data', (bytes: Buffer) => {
@@ -81,7 +97,9 @@ export async function startCellProcess(settings: CellProcessSettings): Promise<C
   });
   const lines = createInterface({ input: child.stdout });
   // `close` comes after the last line of stdout, `exit` may not.
-  const ended = new Promise<Awaited<CellProcess['ended']>>((done) => child.once('close', (code, signal) => done({ killedAt, signal, code })));
+  const ended = new Promise<Awaited<CellProcess['ended']>>((done) =>
+    child.once('close', (code, signal) => done({ killedAt, signal, code })),
+  );
   const ready = await new Promise<{ key: string; postgres: number }>((done, failed) => {
     lines.on('line', (line) => {
       const at = line.indexOf(' ');
@@ -102,7 +120,7 @@ export async function killCellProcess(cell: CellProcess): Promise<void> {
 
 /** A call that outlives the death of its cell: asked again every 100 ms while nobody answers. @throws ApiError for what was answered. */
 export async function persistently<T>(call: () => Promise<T>, withinMs = 60_000): Promise<T> {
-  for (const end = Date.now() + withinMs; ; ) {
+  for (const end = Date.now() + withinMs; ;) {
     try {
       return await call();
     } catch (error) {
@@ -127,25 +145,30 @@ export async function machinesOf(client: Client): Promise<SeenMachine[]> {
     readonly system_id?: string;
     readonly status_name?: string;
     readonly power_state?: string;
-    readonly error_description?: string;
+    readonly status_message?: string | null;
     readonly interface_set?: readonly { readonly mac_address?: string | null }[];
   }[];
   return list.map((one) => ({
     system_id: one.system_id ?? '',
     status_name: one.status_name ?? '',
     power_state: one.power_state ?? '',
-    error: one.error_description ?? '',
+    error: one.status_message ?? '',
     macs: (one.interface_set ?? []).flatMap((card) => card.mac_address ?? []),
   }));
 }
 
 /** Look every 200 ms until it holds. @throws Error that says what was seen last. */
-export async function until<T>(what: string, withinMs: number, look: () => Promise<T>, holds: (seen: T) => boolean, show: (seen: T) => string): Promise<T> {
-  for (const end = Date.now() + withinMs; ; ) {
+export async function until<T>(
+  what: string,
+  withinMs: number,
+  look: () => Promise<T>,
+  holds: (seen: T) => boolean,
+  show: (seen: T) => string,
+): Promise<T> {
+  for (const end = Date.now() + withinMs; ;) {
     const seen = await look();
     if (holds(seen)) return seen;
     if (Date.now() > end) throw new Error(`${what}: not within ${Math.round(withinMs / 1000)} s; last seen: ${show(seen)}`);
     await sleep(200);
   }
 }
-

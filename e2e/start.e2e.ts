@@ -45,20 +45,23 @@ async function nameOf(of: UserRun): Promise<string> {
   const { name } = of;
   assert.ok(name !== undefined, 'the run has no process src/main.ts');
   const traces = of.look(name);
-  assert.ok(traces.processes.length >= 3 && traces.namespaces.length > 0 && traces.folders.length > 0, `looked in the wrong place: ${JSON.stringify(traces)}`);
+  assert.ok(
+    traces.processes.length >= 3 && traces.namespaces.length > 0 && traces.folders.length > 0,
+    `looked in the wrong place: ${JSON.stringify(traces)}`,
+  );
   return name;
 }
 
 /** To its own end. */
 async function toTheEnd(command: string, last: string, code: number): Promise<void> {
-  const started = Date.now();
+  const since = Date.now();
   const start = started(command);
   const name = await nameOf(start);
   assert.equal(await start.end(startWithin), code);
   assert.equal(start.lines.at(-1), last);
   assert.ok(start.lines.some((line) => line.includes(`read back through the other front: ${last.split(' ')[1]} Deployed`)));
   await nothingLeft(start, name);
-  say(`«${command}» ended with «${last}» and exit code ${code} after ${((Date.now() - started) / 1000).toFixed(1)} s, and left nothing`);
+  say(`«${command}» ended with «${last}» and exit code ${code} after ${((Date.now() - since) / 1000).toFixed(1)} s, and left nothing`);
 }
 
 /** Up, every printed command, kill -9 of all of it; returns what to look for afterwards. */
@@ -67,13 +70,17 @@ async function killed(): Promise<{ start: UserRun; name: string }> {
   const name = await nameOf(start);
   await start.line(/It stays up until Ctrl-C/, startWithin);
   const printed = start.lines.flatMap((line) => /^ +(\.\/muster .*)$/.exec(line)?.[1] ?? []);
-  assert.deepEqual(printed.map((command) => command.split(' ').slice(0, 3).join(' ')), ['./muster login demo', './muster machines read', './muster machine deploy']);
+  assert.deepEqual(
+    printed.map((command) => command.split(' ').slice(0, 3).join(' ')),
+    ['./muster login demo', './muster machines read', './muster machine deploy'],
+  );
   for (const command of printed) await run(command, 0);
   assert.match(await run('./muster profiles', 0), /\* demo/);
   assert.match(await run('./muster cells read --json', 0), /"answering": true/);
   assert.match(await run('./muster machine read xxxxxxx', 4), /No Machine matches/);
   // ./muster login PROFILE URL, with a key that nobody has: refused, and not remembered.
   assert.match(await run(`./muster login other ${printed[0]?.split(' ')[3]} a:b:c`, 77), /Invalid API key/);
+  await others(printed[0]?.split(' ')[3] ?? '', await start.line(/the hub is up at/, 1));
   start.look(name);
   start.kill();
   await start.ended;
@@ -81,6 +88,23 @@ async function killed(): Promise<{ start: UserRun; name: string }> {
   assert.ok(left.namespaces.length > 0 && left.folders.length > 1, `kill -9 left nothing to remove: ${JSON.stringify(left)}`);
   say(`after kill -9 there are ${left.namespaces.length} namespaces and ${left.folders.length} folders`);
   return { start, name };
+}
+
+/** The commands that other commands print. */
+async function others(front: string, hub: string): Promise<void> {
+  const token = JSON.parse(await run('./muster account create-authorisation-token name=short --json', 0)) as { token_key: string };
+  // ./muster login PROFILE URL asks for what is not given.
+  assert.match(await run(`echo admin | ./muster login PROFILE ${front}`, 77), /Wrong user name or password/);
+  await run(`./muster account delete-authorisation-token token_key=${token.token_key}`, 0);
+  const url = /https:\/\/[^ )]+/.exec(hub)?.[0] ?? '';
+  for (const role of ['cell', 'front']) {
+    const text = await run(`./muster hub ${role} add x9 --hub-url ${url}`, 0);
+    // ./muster cell join URL TOKEN FINGERPRINT and ./muster front join URL TOKEN FINGERPRINT, as printed.
+    const join = text.split('\n').find((line) => line.startsWith(`./muster ${role} join `)) ?? '';
+    assert.match(await run(join.replace('FOLDER', `${home}/${role}`), 0), new RegExp(`is ${role} x9`));
+    const wrong = join.replace(/[0-9a-f]{64} --folder FOLDER/, `${'0'.repeat(64)} --folder ${home}/wrong`);
+    assert.match(await run(wrong, 1), /key/);
+  }
 }
 
 /** The next start removes it; `--data DIR` keeps its own. */
@@ -92,7 +116,11 @@ async function nextStart(before: { start: UserRun; name: string }): Promise<void
   await first.line(/removed what an earlier run left behind/, 5);
   await nothingLeft(before.start, before.name);
   const key = (await first.line(/API key/, 120)).split(' ').at(-1) ?? '';
-  const url = (await first.line(/URL/, 5)).trim().split(/\s+/)[1]?.replace(/\/MAAS\/$/, '') ?? '';
+  const url =
+    (await first.line(/URL/, 5))
+      .trim()
+      .split(/\s+/)[1]
+      ?.replace(/\/MAAS\/$/, '') ?? '';
   await run(`./muster login kept ${url} ${key}`, 0);
   await run('./muster zones create name=kept', 0);
   assert.match(await run(up, 1), /is in use by process \d+\. Stop that one, or choose another folder with --data\./);

@@ -24,6 +24,8 @@ export class UserRun {
   readonly #data: string | undefined;
   /** Folders seen while it ran. */
   readonly #folders = new Set<string>();
+  #name: string | undefined;
+  #over = false;
 
   /** `data`: the folder of `--data`, whose content stays. */
   constructor(command: string, environment: Readonly<Record<string, string>>, data?: string) {
@@ -31,9 +33,15 @@ export class UserRun {
     this.#data = data;
     console.log(`$ ${command}`);
     // A process group of its own, as a shell on a terminal makes one: Ctrl-C goes to all of it.
-    this.#child = spawn('sh', ['-c', command], { cwd: root, env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    this.#child = spawn('sh', ['-c', command], {
+      cwd: root,
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (chunk: Buffer) => this.#take(chunk.toString()));
     this.ended = new Promise((resolve) => this.#child.once('close', (code, signal) => resolve(code ?? signal ?? 'unknown')));
+    void this.ended.then(() => (this.#over = true));
   }
 
   #take(text: string): void {
@@ -69,18 +77,28 @@ export class UserRun {
 
   /** `PID-START` of the program that holds the tree, as its folder and namespaces are named. */
   get name(): string | undefined {
-    return processes().find(({ pid, command }) => this.#isOurs(pid) && /src\/main\.ts (up|demo)\b/.test(command))?.identity;
+    this.#name ??= processes().find(({ pid, command }) => this.#isOurs(pid) && /src\/main\.ts (up|demo)\b/.test(command))?.identity;
+    return this.#name;
   }
 
   /** What it has on the host now. */
   look(name = this.name): Traces {
     const folder = name === undefined ? undefined : join(tmpdir(), `muster-up-${name}`);
     const all = processes();
-    const namespaces = name === undefined ? [] : ip('netns', 'list').flatMap((line) => line.split(' ')[0] ?? []).filter((one) => one.startsWith(`muster-${name}-`));
+    const namespaces =
+      name === undefined
+        ? []
+        : ip('netns', 'list')
+            .flatMap((line) => line.split(' ')[0] ?? [])
+            .filter((one) => one.startsWith(`muster-${name}-`));
     const inside = new Set(namespaces.flatMap((one) => ip('netns', 'pids', one).map(Number)));
     const within = this.#data ?? folder;
     const ours = all.filter(
-      ({ pid, run, cwd }) => (name !== undefined && run === name) || inside.has(pid) || (within !== undefined && cwd.startsWith(`${within}/`)) || this.#isOurs(pid),
+      ({ pid, run, cwd }) =>
+        (name !== undefined && run === name) ||
+        inside.has(pid) ||
+        (within !== undefined && cwd.startsWith(`${within}/`)) ||
+        this.#isOurs(pid),
     );
     for (const { command } of ours) {
       const socket = /unix_socket_directories=(\S+)/.exec(command)?.[1];
@@ -99,7 +117,8 @@ export class UserRun {
 
   /** kill -9 of everything that it started, at once. */
   kill(): void {
-    for (const pid of [...this.look().processes, ...(this.#child.pid === undefined ? [] : [this.#child.pid])]) {
+    const { pid: own } = this.#child;
+    for (const pid of [...this.look().processes, ...(own === undefined || this.#over ? [] : [own])]) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
@@ -109,7 +128,7 @@ export class UserRun {
   }
 
   #isOurs(pid: number): boolean {
-    return pid === this.#child.pid || groupOf(pid) === this.#child.pid;
+    return !this.#over && (pid === this.#child.pid || groupOf(pid) === this.#child.pid);
   }
 }
 
@@ -143,7 +162,10 @@ function processes(): Found[] {
     try {
       const stat = statOf(Number(name));
       if (stat[0] === 'Z') return [];
-      const run = readFileSync(`/proc/${name}/environ`, 'utf8').split('\0').find((entry) => entry.startsWith('MUSTER_RUN='))?.slice(11);
+      const run = readFileSync(`/proc/${name}/environ`, 'utf8')
+        .split('\0')
+        .find((entry) => entry.startsWith('MUSTER_RUN='))
+        ?.slice(11);
       const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
       return [{ pid: Number(name), command, cwd: readlinkSync(`/proc/${name}/cwd`), run, identity: `${name}-${stat[19]}` }];
     } catch {
@@ -154,7 +176,9 @@ function processes(): Found[] {
 
 function ip(...args: string[]): string[] {
   try {
-    return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n').filter((line) => line !== '');
+    return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      .split('\n')
+      .filter((line) => line !== '');
   } catch {
     return [];
   }

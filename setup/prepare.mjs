@@ -1,9 +1,10 @@
 /**
- * Set-up, the first half of `npm start` and `npm test`: the npm packages of package-lock.json. With arguments also the Debian packages of those sets
+ * Set-up, the first half of `npm start` and `npm test`: the npm packages of package-lock.json and the web page. With arguments also the Debian packages of those sets
  * (`node setup/prepare.mjs cell image`). Any Node from 20 on runs this. Exit codes: 0 ready, 1 failed, 3 something must be installed by hand.
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { preparePage } from './build-ui.mjs';
 import { debianPackages, packagesOf } from './debian-packages.mjs';
 import { prepareModules } from './modules.mjs';
 import { preparePackages } from './packages.mjs';
@@ -19,6 +20,6 @@ const sets = process.argv.slice(2).map((name) => {
 });
 
 handleInterrupts();
-if (!(await prepareModules(root))) process.exit(1);
+if (!(await prepareModules(root)) || !(await preparePage(root))) process.exit(1);
 const packages = sets.length === 0 ? 'installed' : await preparePackages(packagesOf(sets), root);
 process.exit({ installed: 0, failed: 1, missing: 3 }[packages]);

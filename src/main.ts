@@ -2,7 +2,7 @@
  * The one program: `muster COMMAND`. Only this file imports every room and reads the environment; it turns settings into running programs
  * and errors into one line and an honest exit code.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
@@ -10,6 +10,7 @@ import { pino, type Logger } from 'pino';
 import { CellConfig } from './cell/config.ts';
 import { startCell } from './cell/cell.ts';
 import { imageCommands } from './cell/image-commands.ts';
+import { readLoaders } from './cell/netboot/loaders.ts';
 import { addApiCommands } from './cli/api-commands.ts';
 import { addSettings, settingsFrom } from './cli/command-settings.ts';
 import { demoCommand } from './cli/demo.ts';
@@ -28,6 +29,8 @@ import { createFirstAdmin, ensureDefaults } from './global/default-documents.ts'
 import { join as joinHub } from './global/join.ts';
 import { readMembership, writeMembership } from './global/membership.ts';
 import { ApiError } from './http/client.ts';
+import type { Pages } from './http/server.ts';
+import { staticPages } from './http/static-pages.ts';
 import { HubConfig } from './hub/config.ts';
 import { openHubDatabase } from './hub/hub-database.ts';
 import { createHub } from './hub/hub.ts';
@@ -35,6 +38,7 @@ import { createHub } from './hub/hub.ts';
 import { stopSurvivor } from './postgres/embedded-postgres.ts';
 import { serverAccount } from './postgres/server-account.ts';
 import { socketFolder } from './postgres/socket-folder.ts';
+import { runMetal, type MetalSettings } from './sim/metal-process.ts';
 import { runRack, type RackSettings } from './sim/rack-process.ts';
 
 const version: string = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
@@ -45,6 +49,12 @@ const write = (text: string) => void process.stdout.write(text);
 /** JSON lines on stderr; `MUSTER_LOG_LEVEL` says how much. */
 function makeLog(program: string, name: string): Logger {
   return pino({ level: environment['MUSTER_LOG_LEVEL'] ?? 'info', base: { program, name } }, pino.destination({ dest: 2, sync: true }));
+}
+
+/** The web page, as `npm start` and `npm test` build it; a program runs without one too. */
+async function webPages(): Promise<{ readonly pages?: Pages }> {
+  const folder = join(import.meta.dirname, '../dist/ui');
+  return existsSync(join(folder, 'index.html')) ? { pages: await staticPages(folder) } : {};
 }
 
 /** Resolves at the first SIGTERM or SIGINT, or when the process that runs us is gone; a second signal ends at once. */
@@ -108,59 +118,95 @@ const tree = {
   environment: Object.fromEntries(Object.entries(environment).filter(([name]) => !settings.includes(name))),
   write,
   untilStopped,
+  whyNoLoaders: () =>
+    readLoaders().then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    ),
 };
 program.addCommand(upCommand(tree).helpGroup('Running Muster'));
 program.addCommand(demoCommand(tree).helpGroup('Running Muster'));
 
-const cell = program.command('cell').description('A cell: API, metadata, network boot and power for its machines.').helpGroup('Running Muster');
-addSettings(cell.command('run', { isDefault: true }).description('Run one cell.'), CellConfig).action(async (options: Record<string, unknown>) => {
-  const config = await settingsFrom(CellConfig, options, environment);
-  const kill = killPoint();
-  await using running = await startCell({ config, version, log: makeLog('cell', config.name), ...(kill ? { killPoint: kill } : {}) });
-  write(`cell ${running.name} (number ${running.number}) is up at ${running.url}\n`);
-  await untilStopped();
-});
+const cell = program
+  .command('cell')
+  .description('A cell: API, metadata, network boot and power for its machines.')
+  .helpGroup('Running Muster');
+addSettings(cell.command('run', { isDefault: true }).description('Run one cell.'), CellConfig).action(
+  async (options: Record<string, unknown>) => {
+    const config = await settingsFrom(CellConfig, options, environment);
+    const kill = killPoint();
+    await using running = await startCell({
+      config,
+      version,
+      log: makeLog('cell', config.name),
+      ...(await webPages()),
+      ...(kill ? { killPoint: kill } : {}),
+    });
+    write(`cell ${running.name} (number ${running.number}) is up at ${running.url}\n`);
+    await untilStopped();
+  },
+);
 addJoin(cell, 'cell');
 
-const hub = program.command('hub').description('The hub: users, keys, settings, images, and the registry of cells and fronts.').helpGroup('Running Muster');
-addSettings(hub.command('run', { isDefault: true }).description('Run the hub.').option('--first-admin <file>', 'make the first admin, and write name, password and key into this file'), HubConfig).action(
-  async (options: Record<string, unknown>) => {
-    const config = await settingsFrom(HubConfig, options, environment);
-    const log = makeLog('hub', 'hub');
-    await using running = await createHub({ config, version, log });
-    const admin = typeof options['firstAdmin'] === 'string' ? await running.init() : undefined;
-    if (admin) await writeFile(String(options['firstAdmin']), `${JSON.stringify(admin)}\n`, { mode: 0o600, flag: 'wx' });
-    const ending = new AbortController();
-    const following = config.images === undefined ? undefined : followBuiltCatalogue(running.authority, config.images, ending.signal, (error) => log.warn({ err: error }, 'built images were not read'));
-    write(`hub is up at ${running.url} (fingerprint ${running.fingerprint})${running.plainUrl === undefined ? '' : `, for browsers at ${running.plainUrl}`}\n`);
-    await untilStopped();
-    ending.abort();
-    await following;
-    await running.close();
-  },
-);
-addSettings(hub.command('init').description('Make the first admin of a hub that is not running; its random password is printed once.').option('--user <name>', 'its name', 'admin'), HubConfig).action(
-  async (options: Record<string, unknown>) => {
-    const config = await settingsFrom(HubConfig, options, environment);
-    await using base = await openHubDatabase(config, makeLog('hub', 'hub'));
-    const authority = await Authority.open(base.database);
-    await ensureDefaults(authority);
-    const admin = await createFirstAdmin(authority, String(options['user']));
-    if (!admin) throw new SettingsError('This hub has an admin already.');
-    write(`user      ${admin.username}\npassword  ${admin.password}\nAPI key   ${admin.apiKey}\nThey are shown only this once.\n`);
-  },
-);
+const hub = program
+  .command('hub')
+  .description('The hub: users, keys, settings, images, and the registry of cells and fronts.')
+  .helpGroup('Running Muster');
+addSettings(
+  hub
+    .command('run', { isDefault: true })
+    .description('Run the hub.')
+    .option('--first-admin <file>', 'make the first admin, and write name, password and key into this file'),
+  HubConfig,
+).action(async (options: Record<string, unknown>) => {
+  const config = await settingsFrom(HubConfig, options, environment);
+  const log = makeLog('hub', 'hub');
+  await using running = await createHub({ config, version, log, ...(await webPages()) });
+  const admin = typeof options['firstAdmin'] === 'string' ? await running.init() : undefined;
+  if (admin) await writeFile(String(options['firstAdmin']), `${JSON.stringify(admin)}\n`, { mode: 0o600, flag: 'wx' });
+  const ending = new AbortController();
+  const following =
+    config.images === undefined
+      ? undefined
+      : followBuiltCatalogue(running.authority, config.images, ending.signal, (error) =>
+          log.warn({ err: error }, 'built images were not read'),
+        );
+  write(
+    `hub is up at ${running.url} (fingerprint ${running.fingerprint})${running.plainUrl === undefined ? '' : `, for browsers at ${running.plainUrl}`}\n`,
+  );
+  await untilStopped();
+  ending.abort();
+  await following;
+  await running.close();
+});
+addSettings(
+  hub
+    .command('init')
+    .description('Make the first admin of a hub that is not running; its random password is printed once.')
+    .option('--user <name>', 'its name', 'admin'),
+  HubConfig,
+).action(async (options: Record<string, unknown>) => {
+  const config = await settingsFrom(HubConfig, options, environment);
+  await using base = await openHubDatabase(config, makeLog('hub', 'hub'));
+  const authority = await Authority.open(base.database);
+  await ensureDefaults(authority);
+  const admin = await createFirstAdmin(authority, String(options['user']));
+  if (!admin) throw new SettingsError('This hub has an admin already.');
+  write(`user      ${admin.username}\npassword  ${admin.password}\nAPI key   ${admin.apiKey}\nThey are shown only this once.\n`);
+});
 hub.addCommand(inviteCommand('cell', { profileFile: profileFileOf(environment), write }));
 hub.addCommand(inviteCommand('front', { profileFile: profileFileOf(environment), write }));
 
 const front = program.command('front').description('A front: one API over all cells, without state.').helpGroup('Running Muster');
-addSettings(front.command('run', { isDefault: true }).description('Run a front.'), FrontConfig).action(async (options: Record<string, unknown>) => {
-  const config = await settingsFrom(FrontConfig, options, environment);
-  await using running = await startFront({ config, version, log: makeLog('front', 'front') });
-  write(`front is up at ${running.url}\n`);
-  await untilStopped();
-  await running.close();
-});
+addSettings(front.command('run', { isDefault: true }).description('Run a front.'), FrontConfig).action(
+  async (options: Record<string, unknown>) => {
+    const config = await settingsFrom(FrontConfig, options, environment);
+    await using running = await startFront({ config, version, log: makeLog('front', 'front'), ...(await webPages()) });
+    write(`front is up at ${running.url}\n`);
+    await untilStopped();
+    await running.close();
+  },
+);
 addJoin(front, 'front');
 
 function addJoin(command: Command, role: 'cell' | 'front'): void {
@@ -178,27 +224,40 @@ function addJoin(command: Command, role: 'cell' | 'front'): void {
     });
 }
 
-program
-  .command('sim', { hidden: true })
-  .description('Run a rack of simulated machines, described as JSON.')
-  .argument('<json>')
-  .action(async (json: string) => {
-    await using rack = await runRack(JSON.parse(json) as RackSettings, write);
-    await untilStopped();
-    void rack;
-  });
+for (const [name, described, start] of [
+  ['sim', 'Run a rack of simulated machines, described as JSON.', (json: string) => runRack(JSON.parse(json) as RackSettings, write)],
+  [
+    'metal',
+    'Run emulated machines with real firmware, described as JSON.',
+    (json: string) => runMetal(JSON.parse(json) as MetalSettings, write),
+  ],
+] as const) {
+  program
+    .command(name, { hidden: true })
+    .description(described)
+    .argument('<json>')
+    .action(async (json: string) => {
+      await using machines = await start(json);
+      await untilStopped();
+      void machines;
+    });
+}
 
 program
   .command('config')
   .description('Look at settings.')
   .helpGroup('Running Muster')
   .addCommand(
-    addSettings(new Command('show').description('Print the settings of a cell as they come out of file, environment and flags; secrets hidden.'), CellConfig).action(async (options: Record<string, unknown>) => {
+    addSettings(
+      new Command('show').description('Print the settings of a cell as they come out of file, environment and flags; secrets hidden.'),
+      CellConfig,
+    ).action(async (options: Record<string, unknown>) => {
       write(`${showSettings(await settingsFrom(CellConfig, options, environment))}\n`);
     }),
   );
 program.addCommand(imageCommands(imageFolder).helpGroup('Running Muster'));
-for (const command of loginCommands({ profileFile: profileFileOf(environment), write })) program.addCommand(command.helpGroup('Calling an API'));
+for (const command of loginCommands({ profileFile: profileFileOf(environment), write }))
+  program.addCommand(command.helpGroup('Calling an API'));
 addApiCommands(program, { profileFile: profileFileOf(environment), write });
 
 try {
@@ -209,7 +268,8 @@ try {
     process.stderr.write(`muster: ${explainError(error)}\n`);
     process.exitCode = exitCodeOf(error);
   } else {
-    const expected = error instanceof SettingsError || (error instanceof Error && 'code' in error) || environment['MUSTER_DEBUG'] === undefined;
+    const expected =
+      error instanceof SettingsError || (error instanceof Error && 'code' in error) || environment['MUSTER_DEBUG'] === undefined;
     process.stderr.write(`muster: ${error instanceof Error ? (expected ? error.message : error.stack) : String(error)}\n`);
     process.exitCode = error instanceof SettingsError ? 2 : 1;
   }

@@ -11,6 +11,7 @@ import { machineApi } from '../src/cell/machine-api.ts';
 import { hostNameFor } from '../src/cell/metadata/host-name.ts';
 import { powerDoors } from '../src/cell/power-door.ts';
 import { systemIdOf } from '../src/contract/ids.ts';
+import { lifecycle, type MachineState } from '../src/contract/lifecycle.ts';
 import { globalMigrations } from '../src/global/migrations.ts';
 import type { BodyOf, Kind } from '../src/global/kinds.ts';
 import { streamOf } from '../src/global/kinds.ts';
@@ -50,6 +51,12 @@ export interface CellApi {
     headers?: Record<string, string>,
   ): Promise<Reply>;
   put<K extends Kind>(kind: K, id: number, body: BodyOf<K>): void;
+  /** Add a New machine through the API, with power by hand unless said otherwise. Returns its system_id. */
+  add(fields?: Fields): Promise<string>;
+  /** One that is in this state by its row alone. */
+  addIn(state: MachineState, owner?: Person): Promise<string>;
+  /** A MAC address that no other machine of this test has. */
+  nextMac(): string;
   /** Make machines by SQL, all alike but for what `set` gives the n-th. Returns their system_ids. */
   fleet(count: number, set?: (n: number) => Readonly<Record<string, string | number | boolean | null>>): Promise<string[]>;
   close(): Promise<void>;
@@ -146,12 +153,35 @@ export async function cellApi(options: CellApiOptions = {}): Promise<CellApi> {
       return { kind: 'user', username: oauth.token, ...person, via: 'key', address: request.address };
     },
   });
-  return {
+  let macs = 0;
+  const nextMac = (): string =>
+    `52:54:01:00:${String(Math.floor((macs += 1) / 100)).padStart(2, '0')}:${String(macs % 100).padStart(2, '0')}`;
+  const api: CellApi = {
     database,
     global: memory,
     context,
     server,
     put,
+    nextMac,
+    async add(fields = {}) {
+      const reply = await api.ask('admin', 'POST', 'machines/', {
+        mac_addresses: nextMac(),
+        power_type: 'manual',
+        commission: 'false',
+        ...fields,
+      });
+      if (reply.status !== 200) throw new Error(`a machine could not be added: ${reply.status} ${reply.text}`);
+      return reply.json<{ system_id: string }>().system_id;
+    },
+    async addIn(state, owner) {
+      const id = await api.add();
+      await db
+        .updateTable('machine')
+        .set({ status: lifecycle[state].number, owner: owner ?? null })
+        .where('system_id', '=', id)
+        .execute();
+      return id;
+    },
     async ask(who, method, path, fields = {}, headers = {}) {
       const isQuery = method === 'GET' || method === 'DELETE';
       const data = encode(fields);
@@ -196,4 +226,5 @@ export async function cellApi(options: CellApiOptions = {}): Promise<CellApi> {
       await database.drop();
     },
   };
+  return api;
 }

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrationsOfCell } from '../src/cell/cell-database.ts';
@@ -118,6 +119,9 @@ beforeAll(async () => {
   client = createClient({ url: front.url, key: admin.apiKey });
   await makeMachines(cells[0]!, 3, 4096);
   await makeMachines(cells[1]!, 3, 8192);
+  // A cell believes a front as soon as it has heard from the hub that there is one.
+  const heard = () => cells.every((cell) => cell.global.reader.named('front', 'f1') !== undefined);
+  for (let tries = 0; tries < 500 && !heard(); tries += 1) await sleep(20);
 });
 afterAll(async () => {
   await front.close(0);
@@ -279,6 +283,20 @@ describe('what is global', () => {
     ).toBe(403);
   });
 
+  test('a space has one name and networks in every cell', async () => {
+    const { id } = await client.call('Spaces.create', {}, { name: 'storage' });
+    for (const cell of ['north', 'south']) {
+      const fabric = await client.call('Fabrics.create', {}, { name: `fabric-${cell}`, cell });
+      await client.call('Vlans.create', { fabric_id: String(fabric.id) }, { vid: 10, name: `vlan-${cell}`, space: 'storage' });
+    }
+    const reply = await get('spaces/');
+    expect(reply.headers.get('muster-cells')).toBe('asked=2 answered=2');
+    const space = ((await reply.json()) as { id: number; vlans: { name: string }[] }[]).find((one) => one.id === id);
+    expect(space!.vlans.map((vlan) => vlan.name)).toEqual(['vlan-north', 'vlan-south']);
+    expect((await client.call('Space.read', { id: String(id) }, {})).vlans).toHaveLength(2);
+    await expect(client.call('Space.delete', { id: String(id) }, {})).rejects.toMatchObject({ code: 'in_use' });
+  });
+
   test('cells say how they are', async () => {
     const list = await client.call('Cells.read', {}, {});
     expect(list).toMatchObject([
@@ -297,7 +315,8 @@ describe('when something is gone', () => {
     const reply = await get('machines/?fields=hostname');
     expect(reply.headers.get('muster-cells')).toBe('asked=2 answered=1 absent=south');
     expect((await get('machines/?hostname=north-0')).status).toBe(503);
-    await expect(client.call('Zone.delete', { name: 'default' }, {})).rejects.toMatchObject({ status: expect.any(Number) as number });
+    await client.call('Zones.create', {}, { name: 'spare' });
+    await expect(client.call('Zone.delete', { name: 'spare' }, {})).rejects.toMatchObject({ code: 'partial_refused', retryAfter: 10 });
     await client.call('Cell.update', { name: 'south' }, { state: 'out' });
     expect((await get('machines/?hostname=north-0')).headers.get('muster-cells')).toBe('asked=1 answered=1 out=south');
   });
@@ -305,6 +324,7 @@ describe('when something is gone', () => {
   test('the hub: reads and cells go on, writes are 503 with Retry-After', async () => {
     await hub.close(0);
     expect((await get('zones/')).status).toBe(200);
+    expect(((await (await get('fronts/')).json()) as { name: string }[]).map((one) => one.name)).toEqual(['f1']);
     expect((await get('machines/')).status).toBe(200);
     const refused = await fetch(`${front.url}/MAAS/api/2.0/zones/`, {
       method: 'POST',

@@ -160,7 +160,8 @@ export async function machineCell(): Promise<MachineCell> {
     door,
     async addMachine(given = {}) {
       count += 1;
-      const mac = `52:54:00:00:00:${count.toString(16).padStart(2, '0')}`;
+      const n = count;
+      const mac = `52:54:00:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`;
       const systemId = await drawSystemId(db);
       const vlan = await db.selectFrom('vlan').select('id').executeTakeFirstOrThrow();
       const domain = await db.selectFrom('domain').select('id').executeTakeFirstOrThrow();
@@ -169,12 +170,12 @@ export async function machineCell(): Promise<MachineCell> {
           tx,
           {
             systemId,
-            hostname: `m${count}`,
+            hostname: `m${n}`,
             domainId: domain.id,
             architecture: 'amd64/generic',
             description: '',
-            hardwareUuid: `4c4c4544-0000-0000-0000-${count.toString(16).padStart(12, '0')}`,
-            serial: `S${count}`,
+            hardwareUuid: `4c4c4544-0000-0000-0000-${n.toString(16).padStart(12, '0')}`,
+            serial: `S${n}`,
             firmware: 'bios',
             interfaces: [{ name: 'eth0', mac, vlanId: vlan.id }],
             bootMac: mac,

@@ -6,10 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { PlainChassis } from '../e2e/chassis.ts';
-import type { BmcFaults } from '../e2e/chassis.ts';
-import { RedfishBmc } from '../e2e/redfish-bmc.ts';
-import type { RedfishBmcSpec } from '../e2e/redfish-bmc.ts';
+import { PlainChassis } from '../src/sim/chassis.ts';
+import type { BmcFaults } from '../src/sim/chassis.ts';
+import { RedfishBmc } from '../src/sim/redfish-bmc.ts';
+import type { RedfishBmcSpec } from '../src/sim/redfish-bmc.ts';
 import { callBmc } from '../src/cell/power/execute.ts';
 import type { PowerCall, PowerOutcome } from '../src/cell/power/execute.ts';
 

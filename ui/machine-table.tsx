@@ -29,6 +29,7 @@ interface MachineTableProps {
 
 export function MachineTable({ rows, sort, onSort }: MachineTableProps) {
   const scroller = useRef<HTMLDivElement>(null);
+  const place = useRef(-1);
   const height = rowHeights[useNarrow() ? 'narrow' : 'wide'];
   const by = sort.replace(/^-/, '');
   const sorting = useMemo(() => [{ id: sortable.has(by) ? by : 'hostname', desc: sort.startsWith('-') }], [by, sort]);
@@ -43,12 +44,16 @@ export function MachineTable({ rows, sort, onSort }: MachineTableProps) {
   });
   useEffect(() => virtual.measure(), [virtual, height]);
 
-  /** Where the keys are: the row whose link has the focus. */
+  /** From the row whose link has the focus, or from where the keys were last. */
   const go = (step: number): void => {
     const focused = document.activeElement?.closest<HTMLElement>('[data-index]')?.dataset['index'];
-    const next = Math.min(sorted.length - 1, Math.max(0, focused === undefined ? 0 : Number(focused) + step));
+    const next = Math.min(sorted.length - 1, Math.max(0, (focused === undefined ? place.current : Number(focused)) + step));
+    place.current = next;
+    const link = () => scroller.current?.querySelector<HTMLElement>(`[data-index="${next}"] a.host`);
     virtual.scrollToIndex(next);
-    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-index="${next}"] a.host`)?.focus());
+    // A row that was out of sight is drawn first.
+    if (link()) link()?.focus();
+    else requestAnimationFrame(() => link()?.focus());
   };
   useShortcuts({ j: () => go(1), k: () => go(-1), ArrowDown: () => go(1), ArrowUp: () => go(-1) });
 

@@ -11,8 +11,9 @@ import type { GlobalReader } from '../global/document.ts';
 import { readMembership } from '../global/membership.ts';
 import type { CellGlobal } from '../global/standalone-global.ts';
 import type { Authenticate } from '../http/handler.ts';
-import { createServer, type Server } from '../http/server.ts';
+import { createServer, type Pages, type Server } from '../http/server.ts';
 import type { Listen } from '../http/listener.ts';
+import { DatabaseAway } from '../postgres/database-errors.ts';
 import { openFeedWakeups } from '../postgres/feed-wakeups.ts';
 import type { ApiContext } from './api/api-context.ts';
 import { spaceDoor, usageDoor } from './api/global-doors.ts';
@@ -49,6 +50,8 @@ export interface CellOptions {
   readonly log: Logger;
   /** Tests kill the process at named points; in production it does nothing. */
   readonly killPoint?: (name: string) => void;
+  /** The web pages. */
+  readonly pages?: Pages;
   readonly checkReplies?: boolean;
 }
 
@@ -92,7 +95,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
 
   const store = await openImageStore({ folder: config.images ?? join(config.folder, 'images') });
   const catalogue = imageCatalogue(global.reader, store, config.image_sources);
-  const netboots = config.rack.length > 0 || config.dhcp;
+  const netboots = (config.rack.length > 0 && config.tftp_port > 0) || config.dhcp;
   const loaders: Loaders = netboots ? await readLoaders() : new Map();
   const power = powerDoors(db, secretKey, ending.signal);
   const dhcp =
@@ -182,8 +185,10 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     log,
     authenticate,
     registry: new Registry(),
+    ...(options.pages ? { pages: options.pages } : {}),
     ...(options.checkReplies === undefined ? {} : { checkReplies: options.checkReplies }),
     unready: async () => ((await database.db.selectFrom('cell_identity').select('number').executeTakeFirst().catch(() => undefined)) ? undefined : fail('database_away', { program: 'cell' })),
+    explain: (error) => (error instanceof DatabaseAway ? fail('database_away', { program: 'cell' }) : undefined),
     routeIds: Object.keys(handlers) as (keyof typeof handlers)[],
     handlers,
   });

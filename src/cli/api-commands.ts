@@ -18,7 +18,9 @@ const hidden: ReadonlySet<string> = new Set(['Describe', 'OpenApi', ...Object.ke
 
 /** The routes that are commands, by handler. */
 export function commandRoutes(): Map<string, [RouteId, Route][]> {
-  const shown = (Object.entries(routes) as [RouteId, Route][]).filter(([, route]) => route.base === 'api' && route.reach !== 'own' && !hidden.has(route.handler));
+  const shown = (Object.entries(routes) as [RouteId, Route][]).filter(
+    ([, route]) => route.base === 'api' && route.reach !== 'own' && !hidden.has(route.handler),
+  );
   return Map.groupBy(shown, ([, route]) => route.handler);
 }
 
@@ -27,7 +29,12 @@ export function addApiCommands(program: Command, options: ApiCommandOptions): vo
   for (const [handler, actions] of commandRoutes()) {
     const name = commandName(handler);
     const there = program.commands.find((one) => one.name() === name);
-    const command = there ?? program.command(name).description(actions[0]?.[1].resourceDoc ?? '').helpGroup('Calling an API');
+    const command =
+      there ??
+      program
+        .command(name)
+        .description(actions[0]?.[1].resourceDoc ?? '')
+        .helpGroup('Calling an API');
     for (const [id, route] of actions) command.addCommand(actionCommand(id, route, options));
   }
 }
@@ -38,8 +45,12 @@ function actionCommand(id: RouteId, route: Route, { profileFile, write }: ApiCom
   const command = new Command(commandName(route.action)).summary(title).description([title, ...more].join('\n\n'));
   for (const blank of blanks) command.argument(`<${blank}>`);
   if (route.raw) command.argument('[file]', 'the file to send');
-  else if (route.free || Object.keys(route.params).length > 0) command.argument('[key=value...]', 'parameters; key@=FILE takes the text of a file');
-  command.option('--profile <name>', 'whom to ask: a profile of muster login').option('--cell <name>', 'through a front: this cell alone').option('--json', 'print the reply as JSON');
+  else if (route.free || Object.keys(route.params).length > 0)
+    command.argument('[key=value...]', 'parameters; key@=FILE takes the text of a file');
+  command
+    .option('--profile <name>', 'whom to ask: a profile of muster login')
+    .option('--cell <name>', 'through a front: this cell alone')
+    .option('--json', 'print the reply as JSON');
   const lines = Object.entries(route.params).map(([name, param]) => paramLine(name, param));
   if (lines.length > 0) command.addHelpText('after', `\nParameters:\n${lines.join('\n')}`);
   command.action(async (...given: unknown[]) => {
@@ -64,7 +75,15 @@ function paramLine(name: string, param: Param): string {
 }
 
 /** Everything but the id travels as text: the API decodes it by the same schemas, and says which parameter is wrong. */
-async function runRoute(client: Client, id: RouteId, route: Route, path: Readonly<Record<string, string>>, call: CallOptions, json: boolean, write: (text: string) => void): Promise<void> {
+async function runRoute(
+  client: Client,
+  id: RouteId,
+  route: Route,
+  path: Readonly<Record<string, string>>,
+  call: CallOptions,
+  json: boolean,
+  write: (text: string) => void,
+): Promise<void> {
   const reply = (await client.call(id, path as never, {} as never, call)) as unknown;
   if (reply instanceof ReadableStream) {
     const decoder = new TextDecoder();

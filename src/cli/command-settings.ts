@@ -8,7 +8,8 @@ import { flagOf, readSettings, settingsOf, SettingsError, variableOf } from './s
 export function addSettings(command: Command, schema: TObject): Command {
   command.option('--config <file>', 'a TOML file with settings');
   for (const { name, kind, description, fallback } of settingsOf(schema)) {
-    const shown = fallback === undefined || (Array.isArray(fallback) && fallback.length === 0) ? '' : ` (default: ${JSON.stringify(fallback)})`;
+    const shown =
+      fallback === undefined || (Array.isArray(fallback) && fallback.length === 0) ? '' : ` (default: ${JSON.stringify(fallback)})`;
     const flag = kind === 'boolean' ? flagOf(name) : `${flagOf(name)} <${kind === 'array' ? 'list' : 'value'}>`;
     command.option(flag, `${description || name}${shown}; or ${variableOf(name)}`);
   }
@@ -21,7 +22,11 @@ function optionKey(name: string): string {
 }
 
 /** @throws SettingsError that says which setting is wrong and where it came from. */
-export async function settingsFrom<S extends TObject>(schema: S, options: Readonly<Record<string, unknown>>, environment: NodeJS.ProcessEnv): Promise<Static<S>> {
+export async function settingsFrom<S extends TObject>(
+  schema: S,
+  options: Readonly<Record<string, unknown>>,
+  environment: NodeJS.ProcessEnv,
+): Promise<Static<S>> {
   const path = typeof options['config'] === 'string' ? options['config'] : environment['MUSTER_CONFIG'];
   const file = path === undefined ? undefined : { path, text: await readText(path) };
   const flags = Object.fromEntries(settingsOf(schema).map(({ name }) => [name, options[optionKey(name)] as string | boolean | undefined]));

@@ -1,7 +1,6 @@
 /** What the demo does to its machines, by the API alone: enlisted, told how to switch them, commissioned, deployed, and counted again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient, type Client } from '../http/client.ts';
-import { simulatedSeries } from './simulated-images.ts';
 import type { RackMachine } from './simulated-rack.ts';
 import type { Story } from './story.ts';
 
@@ -28,7 +27,15 @@ export async function listMachines(client: Client): Promise<Seen[]> {
 }
 
 /** Looks every half second until `done` is content. Tells of progress. @throws Error that names what is not there yet. */
-export async function waitFor(client: Client, story: Story, word: string, wanted: number, isThere: (machine: Seen) => boolean, seconds: number, settled: (machine: Seen) => boolean = isThere): Promise<Seen[]> {
+export async function waitFor(
+  client: Client,
+  story: Story,
+  word: string,
+  wanted: number,
+  isThere: (machine: Seen) => boolean,
+  seconds: number,
+  settled: (machine: Seen) => boolean = isThere,
+): Promise<Seen[]> {
   const until = Date.now() + seconds * 1000;
   let told = 0;
   for (;;) {
@@ -40,8 +47,12 @@ export async function waitFor(client: Client, story: Story, word: string, wanted
     }
     if (machines.filter(settled).length >= wanted) return machines;
     if (Date.now() > until) {
-      const late = machines.filter((machine) => !settled(machine)).map((machine) => `${machine.hostname} of ${machine.cell} (${machine.status_name}: ${machine.note})`);
-      throw new Error(`${word}: only ${there.length} of ${wanted} after ${seconds} s. Waiting for: ${late.join(', ') || 'machines that never asked'}`);
+      const late = machines
+        .filter((machine) => !settled(machine))
+        .map((machine) => `${machine.hostname} of ${machine.cell} (${machine.status_name}: ${machine.note})`);
+      throw new Error(
+        `${word}: only ${there.length} of ${wanted} after ${seconds} s. Waiting for: ${late.join(', ') || 'machines that never asked'}`,
+      );
     }
     await sleep(500);
   }
@@ -75,11 +86,16 @@ export interface Deployment {
   readonly front: number;
 }
 
-/** Allocate one of `candidates` through a front, and deploy it. */
-export async function deployOne(fronts: readonly Client[], front: number, candidates: readonly string[]): Promise<Deployment> {
+/** Allocate one of `candidates` through a front, and deploy `series` on it. */
+export async function deployOne(
+  fronts: readonly Client[],
+  front: number,
+  candidates: readonly string[],
+  series: string,
+): Promise<Deployment> {
   const client = fronts[front % fronts.length]!;
   const { system_id, hostname, cell } = await client.call('Machines.allocate', {}, { system_id: [...candidates] });
-  await client.call('Machine.deploy', { system_id }, { distro_series: simulatedSeries });
+  await client.call('Machine.deploy', { system_id }, { distro_series: series });
   return { system_id, hostname, cell, front: front % fronts.length };
 }
 

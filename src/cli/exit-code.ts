@@ -1,6 +1,6 @@
 /** Exit codes of commands that call an API, by the errors table: scripts can tell what may be tried again. */
 import { errors } from '../contract/errors.ts';
-import { ApiError } from '../http/client.ts';
+import type { ApiError } from '../http/client.ts';
 
 /** 1 refused, 2 the command was wrong, 4 there is no such thing, 69 nobody answered, 75 may be tried again, 77 not allowed (sysexits.h). */
 export function exitCodeOf(error: ApiError): 1 | 2 | 4 | 69 | 75 | 77 {

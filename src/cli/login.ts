@@ -38,11 +38,13 @@ export function loginCommands({ profileFile, write }: LoginOptions): Command[] {
       await writeProfiles(profileFile, { current: current === profile ? Object.keys(rest)[0] : current, profiles: rest });
       write(`The profile ${profile} is forgotten.\n`);
     });
-  const list = new Command('profiles').description('List the profiles; the one with a star is meant when none is named.').action(async () => {
-    const { current, profiles } = await readProfiles(profileFile);
-    const lines = Object.entries(profiles).map(([name, { url }]) => `${name === current ? '*' : ' '} ${name}  ${url}\n`);
-    write(lines.join('') || 'None yet: ./muster login PROFILE URL\n');
-  });
+  const list = new Command('profiles')
+    .description('List the profiles; the one with a star is meant when none is named.')
+    .action(async () => {
+      const { current, profiles } = await readProfiles(profileFile);
+      const lines = Object.entries(profiles).map(([name, { url }]) => `${name === current ? '*' : ' '} ${name}  ${url}\n`);
+      write(lines.join('') || 'None yet: ./muster login PROFILE URL\n');
+    });
   return [login, logout, list];
 }
 

@@ -34,7 +34,10 @@ export function parseProfiles(text: string, path: string): Profiles {
   const entries = typeof found?.profiles === 'object' && found.profiles !== null ? Object.entries(found.profiles) : undefined;
   const bad = entries?.find(([, one]) => !isProfile(one));
   if (entries === undefined || bad !== undefined) throw new SettingsError(`${path} is damaged. Remove it and log in again.`);
-  return { current: typeof found?.current === 'string' ? found.current : undefined, profiles: Object.fromEntries(entries as [string, Profile][]) };
+  return {
+    current: typeof found?.current === 'string' ? found.current : undefined,
+    profiles: Object.fromEntries(entries as [string, Profile][]),
+  };
 }
 
 function isProfile(value: unknown): value is Profile {
@@ -63,7 +66,8 @@ export async function writeProfiles(path: string, profiles: Profiles): Promise<v
 export function chooseProfile({ current, profiles }: Profiles, name: string | undefined): Profile {
   const wanted = name ?? current;
   const names = Object.keys(profiles);
-  if (wanted === undefined || names.length === 0) throw new SettingsError('You are not logged in anywhere. Say where: ./muster login PROFILE URL');
+  if (wanted === undefined || names.length === 0)
+    throw new SettingsError('You are not logged in anywhere. Say where: ./muster login PROFILE URL');
   const found = Object.hasOwn(profiles, wanted) ? profiles[wanted] : undefined;
   if (!found) throw new SettingsError(`There is no profile ${wanted}. There are: ${names.join(', ')}.`);
   return found;

@@ -50,7 +50,9 @@ export function openRunFolder(data: string | undefined, temporary: string): RunF
   const lock = join(path, 'up.lock');
   const holder = readText(lock);
   if (holder !== undefined && runs(holder)) {
-    throw new Error(`The data folder ${path} is in use by process ${holder.split('-')[0]}. Stop that one, or choose another folder with --data.`);
+    throw new Error(
+      `The data folder ${path} is in use by process ${holder.split('-')[0]}. Stop that one, or choose another folder with --data.`,
+    );
   }
   const draft = `${lock}.${run}`;
   writeFileSync(draft, run, { mode: 0o600 });

@@ -50,7 +50,8 @@ export function readSettings<S extends TObject>(schema: S, sources: Sources): St
   const settings: Record<string, unknown> = {};
   for (const { name, fallback } of settingsOf(schema)) if (fallback !== undefined) settings[name] = fallback;
   for (const [name, value] of Object.entries(tomlOf(sources.file))) {
-    if (!Object.hasOwn(properties, name)) throw new SettingsError(`${sources.file?.path}: there is no setting ${name}. There are: ${Object.keys(properties).join(', ')}.`);
+    if (!Object.hasOwn(properties, name))
+      throw new SettingsError(`${sources.file?.path}: there is no setting ${name}. There are: ${Object.keys(properties).join(', ')}.`);
     settings[name] = value;
   }
   for (const name of Object.keys(properties)) {
@@ -61,7 +62,9 @@ export function readSettings<S extends TObject>(schema: S, sources: Sources): St
   }
   const check = Compile(schema);
   if (check.Check(settings)) return settings as Static<S>;
-  const problems = check.Errors(settings).map((error) => `${error.instancePath.slice(1).replaceAll('/', '.') || 'settings'} ${error.message}`);
+  const problems = check
+    .Errors(settings)
+    .map((error) => `${error.instancePath.slice(1).replaceAll('/', '.') || 'settings'} ${error.message}`);
   throw new SettingsError(`The settings are wrong: ${problems.join('; ')}.`);
 }
 
@@ -76,7 +79,13 @@ function tomlOf(file: Sources['file']): Record<string, unknown> {
 
 function decode(property: Described, given: string | boolean | readonly string[], from: string): unknown {
   if (property.type === 'array') {
-    const words = typeof given === 'string' ? given.split(',').map((word) => word.trim()).filter((word) => word !== '') : [...(given as readonly string[])].flatMap((word) => word.split(','));
+    const words =
+      typeof given === 'string'
+        ? given
+            .split(',')
+            .map((word) => word.trim())
+            .filter((word) => word !== '')
+        : [...(given as readonly string[])].flatMap((word) => word.split(','));
     return property.items?.type === 'object' ? words.map((word) => pairOf(word, from)) : words;
   }
   if (typeof given === 'boolean') return given;

@@ -19,7 +19,13 @@ interface SimulatedImage {
 
 /** What the ephemeral environment is called in the catalogue, and what is deployed. Sizes small enough for 24 machines on a laptop. */
 const images: readonly SimulatedImage[] = [
-  { name: 'muster-agent', files: [{ ftype: 'boot-kernel', size: 64 * 1024 }, { ftype: 'boot-initrd', size: 256 * 1024 }] },
+  {
+    name: 'muster-agent',
+    files: [
+      { ftype: 'boot-kernel', size: 64 * 1024 },
+      { ftype: 'boot-initrd', size: 256 * 1024 },
+    ],
+  },
   { name: 'simulated-1', files: [{ ftype: 'root-tar.zst', size: 512 * 1024 }] },
 ];
 
@@ -43,7 +49,16 @@ export async function writeSimulatedImages(folder: string, names: readonly strin
       written.push({ ftype: file.ftype, sha256, size: bytes.length });
     }
     const recipe = createHash('sha256').update(`simulated ${name}`).digest('hex');
-    const manifest = { name, architecture: 'amd64', recipe, key: recipe, builtAt: '2026-01-01T00:00:00.000Z', packages: [], facts: { simulated: 'yes' }, files: written };
+    const manifest = {
+      name,
+      architecture: 'amd64',
+      recipe,
+      key: recipe,
+      builtAt: '2026-01-01T00:00:00.000Z',
+      packages: [],
+      facts: { simulated: 'yes' },
+      files: written,
+    };
     await place(join(folder, 'manifests', `${name}-amd64-simulated.json`), Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`));
   }
 }

@@ -24,6 +24,8 @@ export interface SimulatedRackOptions {
   readonly program: readonly [string, ...string[]];
   /** By machine number: what goes wrong with it. */
   readonly faults: Readonly<Record<string, object>>;
+  /** `first-bytes` where the ephemeral environment is a real one: 24 machines would fetch it 60 times. */
+  readonly bootFiles: 'whole' | 'first-bytes';
 }
 
 /** Simulated seconds a real second: a power-on self test of 45 s takes a bit more than one. */
@@ -42,11 +44,19 @@ export function parseRackLine(cell: string, line: string): RackMachine | undefin
 }
 
 /** Start it: its machines are switched on one after the other. Resolves with them. */
-export async function startSimulatedRack({ tree, cell, machines, program, faults }: SimulatedRackOptions): Promise<RackMachine[]> {
+export async function startSimulatedRack({
+  tree,
+  cell,
+  machines,
+  program,
+  faults,
+  bootFiles,
+}: SimulatedRackOptions): Promise<RackMachine[]> {
   const network = cell.serviceAddress.replace(/\.\d+$/, '');
   // In the rack's namespace the machines' and BMCs' addresses become the namespace's own, all at once; the dynamic range is the upper half.
   if (cell.rack) {
-    for (const block of ['16/28', '32/28']) await run('ip', ['-n', cell.rack.namespace, 'route', 'replace', 'local', `${network}.${block}`, 'dev', 'lo']);
+    for (const block of ['16/28', '32/28'])
+      await run('ip', ['-n', cell.rack.namespace, 'route', 'replace', 'local', `${network}.${block}`, 'dev', 'lo']);
   }
   const settings = {
     name: cell.name,
@@ -57,6 +67,7 @@ export async function startSimulatedRack({ tree, cell, machines, program, faults
     ...(cell.tftpPort === 0 ? {} : { tftp: { address: cell.serviceAddress, port: cell.tftpPort } }),
     speed,
     faults,
+    bootFiles,
   };
   const argv: [string, ...string[]] = [...program, 'sim', JSON.stringify(settings)];
   const found: RackMachine[] = [];

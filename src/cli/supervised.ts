@@ -58,7 +58,9 @@ export class Supervised {
   async start(): Promise<string> {
     this.#signal.throwIfAborted();
     const { ready, ended } = this.#spawn();
-    const given = new Promise<never>((_, reject) => this.#signal.addEventListener('abort', () => reject(this.#signal.reason), { once: true }));
+    const given = new Promise<never>((_, reject) =>
+      this.#signal.addEventListener('abort', () => reject(this.#signal.reason), { once: true }),
+    );
     const line = await Promise.race([ready, ended.then(() => undefined), given]);
     if (line === undefined) throw new Error(`${this.spec.name} did not start: ${lastWords(this.spec.log)}`);
     this.#life = this.#watch(ended);

@@ -3,7 +3,25 @@
 /** Columns by resource; each is a path into the item. What is not here shows its plain fields. */
 const columnsOf: Readonly<Record<string, readonly string[]>> = {
   Machines: ['system_id', 'hostname', 'status_name', 'power_state', 'owner', 'cell'],
-  Machine: ['system_id', 'hostname', 'status_name', 'power_state', 'owner', 'cell', 'architecture', 'cpu_count', 'memory', 'osystem', 'distro_series', 'zone.name', 'pool.name', 'ip_addresses', 'operation.kind', 'operation.note', 'resource_uri'],
+  Machine: [
+    'system_id',
+    'hostname',
+    'status_name',
+    'power_state',
+    'owner',
+    'cell',
+    'architecture',
+    'cpu_count',
+    'memory',
+    'osystem',
+    'distro_series',
+    'zone.name',
+    'pool.name',
+    'ip_addresses',
+    'operation.kind',
+    'operation.note',
+    'resource_uri',
+  ],
   Cells: ['number', 'name', 'state', 'answering', 'lag', 'version', 'url'],
   Fronts: ['number', 'name', 'url', 'version', 'seen'],
   Users: ['username', 'email', 'is_superuser'],
@@ -20,12 +38,22 @@ const columnsOf: Readonly<Record<string, readonly string[]>> = {
 const widest = 60;
 
 function at(item: unknown, path: string): unknown {
-  return path.split('.').reduce<unknown>((value, key) => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined), item);
+  return path
+    .split('.')
+    .reduce<unknown>(
+      (value, key) => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined),
+      item,
+    );
 }
 
 function show(value: unknown): string {
   if (value === null || value === undefined) return '';
-  const text = Array.isArray(value) && value.every((one) => typeof one !== 'object') ? value.join(' ') : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const text =
+    Array.isArray(value) && value.every((one) => typeof one !== 'object')
+      ? value.join(' ')
+      : typeof value === 'object'
+        ? JSON.stringify(value)
+        : String(value);
   // Control characters of somebody's text would move the cursor of somebody else's terminal.
   return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ');
 }
@@ -38,7 +66,9 @@ function isPlain(value: unknown): boolean {
 function chooseColumns(handler: string, items: readonly Record<string, unknown>[]): readonly string[] {
   const known = columnsOf[handler];
   if (known) return known.filter((path) => items.some((item) => at(item, path) !== undefined));
-  return Object.entries(items[0] ?? {}).flatMap(([name, value]) => (isPlain(value) && name !== 'resource_uri' ? [name] : [])).slice(0, 8);
+  return Object.entries(items[0] ?? {})
+    .flatMap(([name, value]) => (isPlain(value) && name !== 'resource_uri' ? [name] : []))
+    .slice(0, 8);
 }
 
 /** Rows under a head, columns as wide as they must be. */
@@ -48,7 +78,15 @@ export function renderTable(handler: string, items: readonly Record<string, unkn
   const head = columns.map((path) => path.replace(/_name$|\.name$/, '').replace(/_state$/, ''));
   const rows = [head, ...items.map((item) => columns.map((path) => show(at(item, path)).slice(0, widest)))];
   const widths = columns.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}\n`).join('');
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }
 
 /** A reply as a person reads it. `handler`: the resource it came from. */

@@ -12,6 +12,10 @@ export interface TreeRequest {
   readonly hubPlainPort: number;
   readonly frontPorts: readonly number[];
   readonly images: string;
+  /** Whether there are boot loaders to serve by TFTP. */
+  readonly loaders: boolean;
+  /** Further flags of every cell. */
+  readonly cellFlags: readonly string[];
   /** Node and the main program. */
   readonly program: readonly [string, ...string[]];
 }
@@ -33,6 +37,7 @@ export interface CellPlan extends ProgramPlan {
   readonly serviceAddress: string;
   /** Where the cell reaches the hub. */
   readonly hubUrl: string;
+  /** 0: none; its machines begin with the boot script over HTTP. */
   readonly tftpPort: number;
 }
 
@@ -70,9 +75,14 @@ export function planTree(request: TreeRequest): TreePlan {
     plainUrl: `http://127.0.0.1:${hubPlainPort}`,
     argv: [
       ...program,
-      ...['hub', 'run', '--folder', join(folder, 'hub'), '--port', String(hubPort), '--plain-port', String(hubPlainPort)],
-      ...['--images', images, '--first-admin', adminFile],
-      ...(hosts.length === 0 ? [] : ['--listen', hosts.join(',')]),
+      'hub',
+      'run',
+      `--folder=${join(folder, 'hub')}`,
+      `--port=${hubPort}`,
+      `--plain-port=${hubPlainPort}`,
+      `--images=${images}`,
+      `--first-admin=${adminFile}`,
+      ...(hosts.length === 0 ? [] : [`--listen=${hosts.join(',')}`]),
     ],
   };
   const cells = Array.from({ length: request.cells }, (_, index) => planCell(request, index + 1, logOf(`c${index + 1}`)));
@@ -91,20 +101,26 @@ export function planTree(request: TreeRequest): TreePlan {
   return { hub, cells, fronts };
 }
 
-function planCell({ folder, racks, program, hubPort, images }: TreeRequest, number: number, log: string): CellPlan {
+function planCell({ folder, racks, program, hubPort, images, loaders, cellFlags }: TreeRequest, number: number, log: string): CellPlan {
   const name = `c${number}`;
   const rack = racks[number - 1];
   // Without racks the whole of 127.0.0.0/8 is this host's own: a network for each cell's simulated machines, that nobody else can reach.
   const serviceAddress = rack?.rackAddress ?? `127.40.${number}.1`;
   const reached = rack?.cellAddress ?? serviceAddress;
-  const tftpPort = rack ? 69 : 6969;
+  const tftpPort = loaders ? (rack ? 69 : 6969) : 0;
   const own = join(folder, name);
   const flags = [
-    ...['cell', 'run', '--name', name, '--folder', own, '--service-address', serviceAddress, '--port', String(cellPort), '--images', images],
-    ...['--tftp-port', String(tftpPort), '--rack', `${rack?.bridge ?? 'lo'}=${serviceAddress}/24`],
-    ...(rack ? ['--listen', reached, '--dhcp'] : []),
+    `--name=${name}`,
+    `--folder=${own}`,
+    `--service-address=${serviceAddress}`,
+    `--port=${cellPort}`,
+    `--images=${images}`,
+    `--tftp-port=${tftpPort}`,
+    `--rack=${rack?.bridge ?? 'lo'}=${serviceAddress}/24`,
+    ...(rack ? [`--listen=${reached}`, '--dhcp'] : []),
+    ...cellFlags,
   ];
-  const argv: readonly [string, ...string[]] = [...program, ...flags];
+  const argv: readonly [string, ...string[]] = [...program, 'cell', 'run', ...flags];
   return {
     name,
     folder: own,

@@ -13,6 +13,8 @@ export interface TreeCommand {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly write: (text: string) => void;
   readonly untilStopped: () => Promise<void>;
+  /** Why there are no boot loaders to serve; undefined when there are. */
+  readonly whyNoLoaders: () => Promise<string | undefined>;
 }
 
 export interface TreeFlags {
@@ -25,7 +27,6 @@ export interface TreeFlags {
 /** The flags that all commands with a tree have. */
 export function addTreeFlags(command: Command, cells: number, fronts: number): Command {
   return command
-    .option('--data <folder>', 'keep the data here; left out, a temporary folder that is removed at the end')
     .option('--cells <number>', 'how many cells', String(cells))
     .option('--fronts <number>', 'how many fronts', String(fronts))
     .option('--port <port>', 'of the first front; the others follow (default: 5240, or the next that is free)');
@@ -49,6 +50,7 @@ export function treeOptions(given: TreeCommand, flags: TreeFlags, story: Story, 
     program: given.program,
     environment: given.environment,
     door: given.door,
+    whyNoLoaders: given.whyNoLoaders,
     story,
     signal,
   };
@@ -62,12 +64,15 @@ export function tellAccess(tree: Tree, story: Story): void {
   story.say(`  user      ${admin.username}`);
   story.say(`  password  ${admin.password ?? '(as it was)'}`);
   story.say(`  API key   ${admin.apiKey}`);
-  story.say(`  data      ${tree.folder}${tree.temporary ? ' (removed at the end; --data FOLDER keeps it)' : ''}`);
+  story.say(`  data      ${tree.folder}${tree.temporary ? ' (removed at the end)' : ''}`);
   story.say('');
 }
 
 export function upCommand(given: TreeCommand): Command {
-  const command = new Command('up').description('Run hub, fronts and cells here, joined. As root on Linux each cell has a rack in a network namespace of its own, with DHCP inside.');
+  const command = new Command('up').description(
+    'Run hub, fronts and cells here, joined. As root on Linux each cell has a rack in a network namespace of its own, with DHCP inside.',
+  );
+  command.option('--data <folder>', 'keep the data here; left out, a temporary folder that is removed at the end');
   return addTreeFlags(command, 1, 1).action(async (flags: TreeFlags) => {
     const story = createStory(given.write);
     const { signal, ended } = stopSignal(given);

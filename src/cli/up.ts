@@ -2,13 +2,22 @@
  * `muster up`: hub, fronts and cells in one process tree. What it needs of rooms that it cannot see (joining, the databases of a killed run)
  * comes through {@link UpDoor}, filled by main.ts.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, createClient, type Client } from '../http/client.ts';
 import { takePort } from './free-port.ts';
-import { hostAddresses, planRack, raiseRack, removeNamespace, sweepStaleRacks, thisOwner, whyNoRack, type RackPlan } from './rack-network.ts';
+import {
+  hostAddresses,
+  planRack,
+  raiseRack,
+  removeNamespace,
+  sweepStaleRacks,
+  thisOwner,
+  whyNoRack,
+  type RackPlan,
+} from './rack-network.ts';
 import { closeRunFolder, endOrphans, openRunFolder, runVariable, staleFolders } from './run-folder.ts';
 import type { Story } from './story.ts';
 import { Supervised, type ChildSpec } from './supervised.ts';
@@ -33,9 +42,13 @@ export interface UpOptions {
   /** Of the first front; the others follow. Undefined: 5240, or the next that is free. */
   readonly port?: number;
   readonly images: string | ((folder: string) => Promise<string>);
+  /** Further flags of every cell. */
+  readonly cellFlags?: readonly string[];
   readonly program: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly door: UpDoor;
+  /** Why there are no boot loaders to serve; undefined when there are. */
+  readonly whyNoLoaders: () => Promise<string | undefined>;
   readonly story: Story;
   /** Ends it while it comes up; afterwards nothing of it is left. */
   readonly signal: AbortSignal;
@@ -59,6 +72,18 @@ export interface Tree extends AsyncDisposable {
 
 /** Bring everything up. Ends with an error that says what to do, and with nothing left behind. */
 export async function raiseTree(options: UpOptions): Promise<Tree> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await raiseOnce(options);
+    } catch (error) {
+      // Another program took a port between the look and its use, as two starts at the same moment do.
+      if (tries === 3 || options.port !== undefined || !/EADDRINUSE/.test(String(error))) throw error;
+      options.story.tell('a port was taken by another program meanwhile; once more, with others');
+    }
+  }
+}
+
+async function raiseOnce(options: UpOptions): Promise<Tree> {
   const { story, door, signal } = options;
   await using stack = new AsyncDisposableStack();
   await sweep(options);
@@ -68,6 +93,11 @@ export async function raiseTree(options: UpOptions): Promise<Tree> {
   const images = typeof options.images === 'string' ? options.images : await options.images(folder.path);
   mkdirSync(images, { recursive: true });
   const racks = await buildRacks(options, stack);
+  const noLoaders = await options.whyNoLoaders();
+  if (noLoaders !== undefined) {
+    if (racks.length > 0) throw new Error(noLoaders);
+    story.tell(`no TFTP, simulated machines begin with the boot script: ${noLoaders}`);
+  }
   const taken = new Set<number>();
   const frontPorts: number[] = [];
   for (let index = 0; index < options.fronts; index += 1) {
@@ -75,34 +105,55 @@ export async function raiseTree(options: UpOptions): Promise<Tree> {
   }
   const hubPort = await takePort('127.0.0.1', 5242, taken, false);
   const hubPlainPort = await takePort('127.0.0.1', 5243, taken, false);
-  const plan = planTree({ folder: folder.path, cells: options.cells, fronts: options.fronts, racks, hubPort, hubPlainPort, frontPorts, images, program: options.program });
+  const plan = planTree({
+    folder: folder.path,
+    cells: options.cells,
+    fronts: options.fronts,
+    racks,
+    hubPort,
+    hubPlainPort,
+    frontPorts,
+    images,
+    loaders: noLoaders === undefined,
+    cellFlags: options.cellFlags ?? [],
+    program: options.program,
+  });
   const environment = { ...options.environment, [runVariable]: folder.run, MUSTER_LIFELINE: 'stdin' };
   const hub = new Supervised({ ...specOf(plan.hub), environment }, { tell: story.tell, signal });
   stack.defer(() => hub.stop());
   await hub.start();
   const admin = readAdmin(plan.hub.adminFile);
   const client = createClient({ url: plan.hub.plainUrl, key: admin.apiKey });
-  story.tell(`the hub is up at ${plan.hub.plainUrl}`);
+  story.tell(`the hub is up at ${plan.hub.plainUrl} (for cells and fronts ${plan.hub.url})`);
   await Promise.all([
     ...plan.cells.map((cell) => member(door, client, 'cell', cell, plan.hub.url, cell.url)),
     ...plan.fronts.map((front) => member(door, client, 'front', front, plan.hub.url, front.url)),
   ]);
-  story.tell(`${plan.cells.length} cells and ${plan.fronts.length} fronts have joined it (one-time tokens, the hub's key pinned)`);
+  story.tell(
+    `${count(plan.cells.length, 'cell')} and ${count(plan.fronts.length, 'front')} have joined it (one-time tokens, the hub's key pinned)`,
+  );
   const children: Supervised[] = [];
   // Fronts first: at the end, what was started last is stopped first, so clients see no front without cells.
-  await allStarted([...plan.cells, ...plan.fronts].map(async (program) => {
-    const child = new Supervised({ ...specOf(program), environment }, { tell: story.tell, signal });
-    children.push(child);
-    await child.start();
-    const { url } = program as { url?: string };
-    story.tell(`${program.name.startsWith('c') ? 'cell' : 'front'} ${program.name} is up at ${url}`);
-  }), async () => void (await Promise.all(children.map((child) => child.stop()))));
+  await allStarted(
+    [...plan.cells, ...plan.fronts].map(async (program) => {
+      const child = new Supervised({ ...specOf(program), environment }, { tell: story.tell, signal });
+      children.push(child);
+      await child.start();
+      const { url } = program as { url?: string };
+      story.tell(`${program.name.startsWith('c') ? 'cell' : 'front'} ${program.name} is up at ${url}`);
+    }),
+    async () => void (await Promise.all(children.map((child) => child.stop()))),
+  );
   const named = (names: readonly ProgramPlan[]) => children.filter((child) => names.some(({ name }) => name === child.spec.name));
   stack.defer(() => Promise.all(named(plan.cells).map((child) => child.stop())).then(() => undefined));
   stack.defer(() => Promise.all(named(plan.fronts).map((child) => child.stop())).then(() => undefined));
   await announce(client, plan);
-  for (const front of plan.fronts) await waitForCells(createClient({ url: front.url, key: admin.apiKey }), front.name, plan.cells.length, signal);
+  for (const front of plan.fronts)
+    await waitForCells(createClient({ url: front.url, key: admin.apiKey }), front.name, plan.cells.length, signal);
+  forgetPassword(plan.hub.adminFile, admin);
   const owned = stack.move();
+  const added: Supervised[] = [];
+  owned.defer(() => Promise.all(added.map((child) => child.stop())).then(() => undefined));
   return {
     plan,
     folder: folder.path,
@@ -110,7 +161,7 @@ export async function raiseTree(options: UpOptions): Promise<Tree> {
     admin,
     async add(spec) {
       const child = new Supervised({ ...spec, environment }, { tell: story.tell, signal });
-      owned.defer(() => child.stop());
+      added.push(child);
       await child.start();
       return child;
     },
@@ -142,7 +193,9 @@ async function sweep({ story, door }: UpOptions): Promise<void> {
     rmSync(folder, { recursive: true, force: true });
   }
   if (processes + racks.length + folders.length === 0) return;
-  story.tell(`removed what an earlier run left behind: ${processes} processes, ${racks.length} network namespaces, ${folders.length} data folders`);
+  story.tell(
+    `removed what an earlier run left behind: ${count(processes, 'program')}, ${count(racks.length, 'network namespace')}, ${count(folders.length, 'data folder')}`,
+  );
 }
 
 function programFolders(folder: string): string[] {
@@ -163,12 +216,19 @@ async function buildRacks({ cells, story, signal }: UpOptions, stack: AsyncDispo
     await raiseRack(rack);
     racks.push(rack);
   }
-  story.tell(`${cells} racks are wired: a network namespace each, reached by a link-local pair; DHCP stays inside`);
+  story.tell(`${count(cells, 'rack')} wired: a network namespace each, reached by a link-local pair; DHCP stays inside`);
   return racks;
 }
 
 /** A program of ours that has not joined is invited and joins; one that has is told where the hub is now. */
-async function member(door: UpDoor, client: Client, role: 'cell' | 'front', program: ProgramPlan & { hubUrl: string }, joinUrl: string, ownUrl: string): Promise<void> {
+async function member(
+  door: UpDoor,
+  client: Client,
+  role: 'cell' | 'front',
+  program: ProgramPlan & { hubUrl: string },
+  joinUrl: string,
+  ownUrl: string,
+): Promise<void> {
   if ((await door.hubOf(program.folder)) === undefined) {
     const { token, fingerprint } = await client.call(role === 'cell' ? 'Cells.create' : 'Fronts.create', {}, { name: program.name });
     await door.join({ url: joinUrl, token, fingerprint, role, folder: program.folder, ownUrl });
@@ -201,4 +261,14 @@ async function waitForCells(client: Client, front: string, wanted: number, signa
 function readAdmin(file: string): Admin {
   const { username, password, apiKey } = JSON.parse(readFileSync(file, 'utf8')) as { username: string; password?: string; apiKey: string };
   return { username, password, apiKey };
+}
+
+/** The password is told once; the key stays, for the next start invites with it. */
+function forgetPassword(file: string, { username, apiKey }: Admin): void {
+  writeFileSync(`${file}.new`, `${JSON.stringify({ username, apiKey })}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -131,7 +131,7 @@ export const findingKinds = {
     severity: 'critical',
     subject: 'the epoch',
     text: 'The database is older than what this cell has already done. Epoch {epoch} began: tickets are void and operations parked.',
-    advice: 'Machines boot their own disks until each was looked at. Compare records with the machines before you go on.',
+    advice: 'Every machine is locked and boots its own disk. Compare its record with the machine, then unlock it.',
   },
   image_missing: {
     severity: 'warning',

@@ -137,10 +137,14 @@ export function openCellLine(options: CellLineOptions): CellLine {
     if (waiting.signal.aborted) throw waiting.signal.reason;
     waiting.signal.addEventListener('abort', gone, { once: true });
     let late = false;
-    const timer = setTimeout(() => {
+    let answered = false;
+    const expire = (): void => {
+      if (answered) return;
       late = true;
       over.abort(new Error('late'));
-    }, waiting.ms);
+    };
+    // When this process was busy, the answer may be here and only not read yet: look once more before giving up.
+    const timer = setTimeout(() => setImmediate(expire), waiting.ms);
     try {
       const { method, path, headers, body } = outgoing;
       const reply = await line.pool.request({ method, path, headers, body: body ?? null, signal: over.signal });
@@ -157,6 +161,7 @@ export function openCellLine(options: CellLineOptions): CellLine {
       if (late) throw new Absent(cell, true, `no answer within ${waiting.ms} ms`, error);
       throw new Absent(cell, !unsent.has(codeOf(error)), codeOf(error) || String(error), error);
     } finally {
+      answered = true;
       clearTimeout(timer);
     }
   };

@@ -8,9 +8,10 @@ import type { Route } from '../contract/route.ts';
 import type { LooseCall } from '../http/dispatch.ts';
 import { eventParser, type ServerEvent } from '../http/event-stream.ts';
 import { eventStream } from '../http/event-writer.ts';
-import { passOn, type BodyReply } from '../http/reply.ts';
+import type { BodyReply } from '../http/reply.ts';
 import { askAll, drop, musterCells, partialRefused } from './answers.ts';
 import type { CellReply } from './cell-line.ts';
+import { passed } from './cell-reply.ts';
 import type { CellEntry } from './cell-registry.ts';
 import { encodeCall, type Encoded } from './encode-call.ts';
 import { formatPositions, parsePositions } from './event-cursor.ts';
@@ -73,7 +74,7 @@ export async function gatherStream(context: FrontContext, route: Route, call: Lo
   const answers = await askAll(context, call, cells, (cell) => encoded.get(cell)!, { signal: over.signal });
   call.reply.header('Muster-Cells', musterCells(answers));
   const [refused] = answers.refused;
-  if (refused) return passOn(refused.status, refused.headers, refused.body);
+  if (refused) return passed(refused);
   if (answers.absent.length > 0 && call.request.headers['muster-partial'] === 'refuse') {
     drop(answers.good);
     throw partialRefused(answers.absent);

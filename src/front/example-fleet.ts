@@ -15,7 +15,7 @@ import type { LooseCall, LooseHandler } from '../http/dispatch.ts';
 import { eventStream } from '../http/event-writer.ts';
 import type { ServerEvent } from '../http/event-stream.ts';
 import { memoryLog } from '../http/example-program.ts';
-import { json, stream } from '../http/reply.ts';
+import { json, stream, text } from '../http/reply.ts';
 import { createLooseServer, type Server } from '../http/server.ts';
 import { replicaRegistry } from './cell-registry.ts';
 import { startFront, type Front } from './front.ts';
@@ -34,7 +34,6 @@ export interface ExampleMachine {
   cost: number;
   claim?: string;
   claimedUntil?: number;
-  filler?: string;
 }
 
 /** What goes wrong: `hang` never answers, `stall` sends its headers and no byte, `break` breaks off in the middle of a list, a number is a status. */
@@ -53,6 +52,8 @@ export interface ExampleCell {
   }[];
   readonly faults: Map<string, Fault>;
   readonly events: ServerEvent[];
+  /** How many of them have left the cell's memory. */
+  readonly sent: { events: number };
   stop(): Promise<void>;
 }
 
@@ -61,6 +62,7 @@ const routeIds = [
   'Machines.read',
   'Machine.read',
   'Machine.power_on',
+  'Machine.query_power_state',
   'Machines.summary',
   'Machines.is_registered',
   'Machines.ask',
@@ -90,7 +92,7 @@ async function* broken(items: readonly unknown[]): AsyncGenerator<string> {
 
 function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof routeIds)[number], LooseHandler> {
   const { machines, name, number } = cell;
-  const shown = ({ claim: _, claimedUntil: __, ...machine }: ExampleMachine) => ({ ...machine, cell: name });
+  const shown = ({ system_id, hostname, owner, zone, cost }: ExampleMachine) => ({ system_id, hostname, owner, zone, cost, cell: name });
   const matching = (call: LooseCall) => {
     const one = (key: string) => call.fields[key]?.at(-1);
     if (one('mem') === 'bad') throw fail('bad_request', { reason: 'mem: Enter a number.' });
@@ -135,6 +137,10 @@ function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof rou
       return json(page.map(shown));
     },
     'Machine.read': (call) => json(shown(known(call))),
+    'Machine.query_power_state': () => ({
+      ...text('<script>alert(1)</script>', 'text/html'),
+      headers: { 'set-cookie': 'a=b', 'access-control-allow-origin': '*', refresh: '0', 'muster-cells': 'mine', 'muster-other': 'yes' },
+    }),
     'Machine.power_on': (call) => json({ ...shown(known(call)), powered: true }),
     'Machines.summary': (call) =>
       json({
@@ -196,8 +202,7 @@ function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof rou
         prev_uri: null,
         events: [{ id: number * 1e11 + 7, created: `Fri, 0${number} Dec. 2018 20:11:08`, node: '', hostname: name }],
       }),
-    'Events.stream': (call) =>
-      eventStream(following(cell.events, Number(call.fields['after']?.at(-1) ?? '0'), call.request.signal), call.request),
+    'Events.stream': (call) => eventStream(following(cell, Number(call.fields['after']?.at(-1) ?? '0'), call.request.signal), call.request),
     'Cell.read': () => ({
       number,
       name,
@@ -223,11 +228,16 @@ function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof rou
   };
 }
 
-async function* following(events: readonly ServerEvent[], after: number, signal: AbortSignal): AsyncGenerator<ServerEvent> {
+async function* following(
+  { events, sent }: Pick<ExampleCell, 'events' | 'sent'>,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<ServerEvent> {
   for (let at = after; !signal.aborted;) {
     const event = events[at];
     if (event) {
       at += 1;
+      sent.events += 1;
       yield { ...event, id: String(at) };
     } else await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -262,7 +272,15 @@ async function startCell(
     zone: n === 2 ? 'far' : 'default',
     cost: number + n,
   }));
-  const cell = { name, number, machines, seen: [] as ExampleCell['seen'][number][], faults: new Map<string, Fault>(), events: [] };
+  const cell = {
+    name,
+    number,
+    machines,
+    seen: [] as ExampleCell['seen'][number][],
+    faults: new Map<string, Fault>(),
+    events: [],
+    sent: { events: 0 },
+  };
   const authenticate = createAuthenticate({ reader: memory, audience: name, sessionKey: generateSigningKey().publicKey });
   const handlers = new Map<string, LooseHandler>(
     Object.entries(handlersOf(cell)).map(([id, handler]) => [
@@ -343,8 +361,8 @@ export async function exampleFleet(size: number): Promise<Fleet> {
         listen: ['127.0.0.1'],
         port: 0,
         cells: [],
-        gather_ms: 300,
-        call_ms: 500,
+        gather_ms: 800,
+        call_ms: 1200,
         hub_ms: 500,
         allocate: 'best',
         retries: 0.1,

@@ -101,7 +101,7 @@ test('a caller that goes before the confirm gets no machine', async () => {
   const asked = allocate({}, {}, { signal: gone.signal });
   await expect.poll(() => cell(1).seen.some((one) => one.route === 'Machines.claim')).toBe(true);
   gone.abort();
-  await expect(asked).rejects.toThrow();
+  await expect(asked).rejects.toThrow(/terminated|aborted/);
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(fleet.cells.flatMap((one) => one.seen).some((one) => one.route === 'Machines.confirm')).toBe(false);
   expect(owners()).toEqual([]);
@@ -112,7 +112,7 @@ test('first: whoever answers first, without waiting for the slow', async () => {
   const before = performance.now();
   const reply = await allocate({}, { 'muster-allocate': 'first' });
   expect(reply.status).toBe(200);
-  expect(performance.now() - before).toBeLessThan(280);
+  expect(performance.now() - before).toBeLessThan(750);
 });
 
 test('the same Idempotency-Key is the same machine; a stranger with that key gets another', async () => {

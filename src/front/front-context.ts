@@ -3,8 +3,9 @@ import type { Logger } from 'pino';
 import { fail, Failure } from '../contract/errors.ts';
 import type { Route } from '../contract/route.ts';
 import type { LooseCall } from '../http/dispatch.ts';
-import { passOn, type BodyReply } from '../http/reply.ts';
+import type { BodyReply } from '../http/reply.ts';
 import { Absent, type CellLine, type CellReply } from './cell-line.ts';
+import { passed } from './cell-reply.ts';
 import type { CellEntry, CellRegistry } from './cell-registry.ts';
 import { encodeCall, type Carried, type Encoded } from './encode-call.ts';
 
@@ -77,7 +78,7 @@ export async function forward(
       reply.body.destroy();
       throw fail('cell_absent', { cell: cell.name });
     }
-    return passOn(reply.status, reply.headers, reply.body);
+    return passed(reply);
   } catch (error) {
     throw absence(error, route, call);
   }

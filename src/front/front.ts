@@ -19,6 +19,7 @@ import type { FrontConfig } from './config.ts';
 import { fixedHome } from './fixed-home.ts';
 import { forward, type Entry, type FrontContext, type Reach } from './front-context.ts';
 import type { Home } from './home.ts';
+import { frontBodies } from './front-facts.ts';
 import { openJoinedHome } from './joined-home.ts';
 import { reachAllocate } from './reach-allocate.ts';
 import { reachAny } from './reach-any.ts';
@@ -27,6 +28,7 @@ import { reachHub } from './reach-hub.ts';
 import { reachId } from './reach-id.ts';
 import { reachPlace } from './reach-place.ts';
 import { reachSplit } from './reach-split.ts';
+import { withNetworks } from './space-networks.ts';
 
 export interface FrontOptions {
   readonly config: FrontConfig;
@@ -64,7 +66,7 @@ function ownAnswers(context: FrontContext, home: Home, version: string): Readonl
     ['RackControllers.describe_power_types', () => powerTypes],
     ['Cells.read', (call) => cellBodies(context, call)],
     ['Cell.read', (call) => cellBodyNamed(context, call, call.path['name'] ?? '')],
-    ...home.reads,
+    ...[...home.reads].map(([id, read]): [string, LooseHandler] => [id, id.startsWith('Space') ? withNetworks(context, read) : read]),
   ]);
 }
 
@@ -96,7 +98,11 @@ export async function startFront(options: FrontOptions): Promise<Front> {
 
   const own = ownAnswers(context, home, version);
   const toHub: Reach = async (_, entry, call) => {
-    if (home.hub) return reachHub(context, home.hub, home.vouch, entry, call);
+    const { hub } = home;
+    if (hub) {
+      const askHub = () => reachHub(context, hub, home.vouch, entry, call);
+      return entry.id === 'Fronts.read' ? frontBodies(hub.reader, askHub) : askHub();
+    }
     // Without a hub the only cell is its own authority.
     const [only, ...more] = home.registry.list();
     if (only && more.length === 0) return forward(context, entry.route, call, only);

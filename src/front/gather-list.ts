@@ -1,10 +1,11 @@
 /** A list that many cells hold a part of: passed on as bytes, merged by a sort key, or cut to a page. */
 import { Readable } from 'node:stream';
-import { json, passOn, stream, type BodyReply } from '../http/reply.ts';
+import { json, stream, type BodyReply } from '../http/reply.ts';
 import type { LooseCall } from '../http/dispatch.ts';
 import { concatenated, mergedItems, written, type Bytes, type Item } from './array-merge.ts';
 import { drop } from './answers.ts';
 import { Absent, type CellReply } from './cell-line.ts';
+import { passed } from './cell-reply.ts';
 import type { Fields } from './encode-call.ts';
 import { comparison, placeOf, type ListOrder } from './list-order.ts';
 
@@ -42,7 +43,7 @@ export async function gatherList(
   paged: boolean,
 ): Promise<BodyReply> {
   const [only] = replies;
-  if (only && replies.length === 1) return passOn(only.status, only.headers, only.body);
+  if (only && replies.length === 1) return passed(only);
   const sources = replies.map(bytesOf);
   const limit = paged ? call.fields['limit']?.at(-1) : undefined;
   if (limit === undefined) {

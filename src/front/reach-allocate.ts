@@ -2,16 +2,17 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Compile } from 'typebox/compile';
-import { Failure, fail } from '../contract/errors.ts';
+import { fail, type Failure } from '../contract/errors.ts';
 import { Claim, Offer } from '../contract/resources/machines.ts';
 import { allocationOptions } from '../contract/resources/constraints.ts';
 import { routes } from '../contract/routes.ts';
 import type { LooseCall } from '../http/dispatch.ts';
-import { passOn, type BodyReply } from '../http/reply.ts';
+import type { BodyReply } from '../http/reply.ts';
 import { beginAllocation, step, type Event, type Policy, type Step } from './allocation.ts';
 import { refusalText, type CellReport } from './allocation-refusal.ts';
 import { askAll, drop, jsonOf, musterCells, namesOf, partialRefused } from './answers.ts';
 import { Absent, type CellReply } from './cell-line.ts';
+import { passed } from './cell-reply.ts';
 import type { CellEntry } from './cell-registry.ts';
 import { encodeCall, type Encoded, type Fields } from './encode-call.ts';
 import { ask, forward, type FrontContext, type Reach } from './front-context.ts';
@@ -115,7 +116,7 @@ function effects(context: FrontContext, call: LooseCall, found: Found, claim: st
       const signal = new AbortController().signal;
       const reply = await ask(context, call, cell, await encode(routes['Machines.confirm'], { claim: [claim] }), { signal });
       if (reply.status === 200) {
-        found.delivered = passOn(reply.status, reply.headers, Buffer.from(JSON.stringify(await jsonOf(reply))));
+        found.delivered = passed(reply, Buffer.from(JSON.stringify(await jsonOf(reply))));
         return { kind: 'confirmed', cell: cell.name };
       }
       reply.body.destroy();
@@ -174,7 +175,7 @@ async function delivered(
   const answers = await askAll(context, call, cells, () => encoded);
   const [good, ...others] = answers.good;
   drop([...answers.refused, ...others]);
-  if (good) return passOn(good.status, good.headers, good.body);
+  if (good) return passed(good);
   if (answers.absent.length > 0) throw partialRefused(answers.absent);
   return undefined;
 }
@@ -206,7 +207,7 @@ export function reachAllocate(usual: Policy): Reach {
     if (end.do === 'deliver' && found.delivered) return found.delivered;
     if (end.do === 'give_up') throw fail('unknown_outcome', { cell: end.cell, system_id: end.machine });
     if (end.do === 'abandon') throw call.request.signal.reason;
-    if (refused) return passOn(refused.status, refused.headers, refused.body);
+    if (refused) return passed(refused);
     throw nothingFits(call, end.do === 'nothing_fits' && end.unsure, found, absent);
   };
 }
@@ -239,6 +240,6 @@ async function dryRun(context: FrontContext, call: LooseCall, cells: readonly Ce
     .sort((a, b) => a.cost - b.cost);
   const [best] = fitting;
   if (best) return forward(context, routes['Machines.allocate'], call, best.cell);
-  if (found.refused) return passOn(found.refused.status, found.refused.headers, found.refused.body);
+  if (found.refused) return passed(found.refused);
   throw nothingFits(call, false, found, [...found.absent]);
 }

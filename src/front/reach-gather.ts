@@ -6,8 +6,8 @@ import { fail, type Failure } from '../contract/errors.ts';
 import type { Route } from '../contract/route.ts';
 import { routes } from '../contract/routes.ts';
 import type { LooseCall } from '../http/dispatch.ts';
-import { passOn } from '../http/reply.ts';
 import { askAll, drop, jsonOf, musterCells, namesOf, partialRefused, type Answers } from './answers.ts';
+import { passed } from './cell-reply.ts';
 import type { CellEntry } from './cell-registry.ts';
 import { encodeCall } from './encode-call.ts';
 import { mergeEventPages } from './event-page.ts';
@@ -70,7 +70,7 @@ export const reachGather: Reach = async (context, { id, route }, call) => {
   const [refused, ...others] = answers.refused;
   if (refused) {
     drop(others);
-    return passOn(refused.status, refused.headers, refused.body);
+    return passed(refused);
   }
   const short = shortfall(route, call, answers);
   if (short && kind !== 'either') {
@@ -80,7 +80,7 @@ export const reachGather: Reach = async (context, { id, route }, call) => {
   try {
     if (kind === 'list') return await gatherList(answers.good, call, order, Object.hasOwn(route.params, 'limit'));
     const [only] = answers.good;
-    if (kind === 'page' && only && !several) return passOn(only.status, only.headers, only.body);
+    if (kind === 'page' && only && !several) return passed(only);
     const replies = await Promise.all(answers.good.map(jsonOf));
     if (kind === 'page') return mergeEventPages(replies, call.fields['limit']?.at(-1));
     const merged = mergeReplies(kind, replies);

@@ -36,7 +36,20 @@ const clientErrors: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
-/** Open a listener. @throws the system's error (`EADDRINUSE`, …). */
+const listenAdvice: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Something else listens there: stop it, or choose another port.',
+  EADDRNOTAVAIL: 'This machine has no such address: choose one of its own.',
+  EACCES: 'It is not permitted: choose a port of 1024 or above, or run with the right to take it.',
+};
+
+/** The system's error, with its code and words of what to do. */
+function explainListen(error: NodeJS.ErrnoException, where: Listen): Error {
+  const place = 'socket' in where ? where.socket : `${where.host} port ${where.port}`;
+  const advice = listenAdvice[error.code ?? ''];
+  return Object.assign(new Error(`Cannot listen on ${place} (${error.code ?? error.message}).${advice === undefined ? '' : ` ${advice}`}`, { cause: error }), { code: error.code });
+}
+
+/** Open a listener. @throws Error with the system's code (`EADDRINUSE`, …), naming the place and what to do. */
 export async function openListener(
   where: Listen,
   serve: (request: IncomingMessage, response: ServerResponse) => void,
@@ -58,9 +71,10 @@ export async function openListener(
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    const failed = (error: NodeJS.ErrnoException): void => reject(explainListen(error, where));
+    server.once('error', failed);
     server.listen('socket' in where ? { path: where.socket } : { host: where.host, port: where.port }, () => {
-      server.off('error', reject);
+      server.off('error', failed);
       resolve();
     });
   });

@@ -54,6 +54,8 @@ interface Common {
   readonly checkReplies?: boolean;
   /** Why requests cannot be served now (`fail('starting')`, `fail('database_away')`); undefined when they can. Draining is known here. */
   readonly unready?: () => Failure | undefined | Promise<Failure | undefined>;
+  /** What the client is told of an error that is no Failure (the database is away: 503); undefined: an internal error. */
+  readonly explain?: (thrown: unknown) => Failure | undefined;
   /** Where measurements go; the program may add its own. */
   readonly registry?: Registry;
   /** Fronts: take `/cell/NAME/MAAS/…`, and say so in `call.request.cell`. */
@@ -177,8 +179,10 @@ export function createLooseServer(options: LooseOptions): Server {
       const outcome = await answer(request, reply, controller.signal, trace);
       return send(reply, outcome.reply, outcome.status);
     } catch (thrown) {
-      const failure = failureOf(thrown, request.id);
-      if (failure !== thrown) {
+      const explained = options.explain?.(thrown);
+      const failure = explained ?? failureOf(thrown, request.id);
+      if (explained !== undefined) options.log.warn({ request: request.id, route: trace.route ?? 'none', err: thrown }, 'request refused');
+      else if (failure !== thrown) {
         const level = controller.signal.aborted ? 'debug' : 'error';
         options.log[level]({ request: request.id, route: trace.route ?? 'none', err: thrown }, 'request failed');
       }

@@ -76,7 +76,13 @@ async function enlist(boot: Boot): Promise<AgentEnd> {
   await reach('enlist');
   const marker = disks.find((disk) => disk.marker !== '')?.marker ?? '';
   const reply = await boot.talk.call(
-    post(boot, 'enlist', [...identity(boot), ['serial', model.serial], ['architecture', model.architecture], ['firmware', model.firmware], ['marker', marker]]),
+    post(boot, 'enlist', [
+      ...identity(boot),
+      ['serial', model.serial],
+      ['architecture', model.architecture],
+      ['firmware', model.firmware],
+      ['marker', marker],
+    ]),
   );
   return ending(actionOf(reply.body), ['poweroff', 'local']);
 }
@@ -87,7 +93,8 @@ function actionOf(body: Buffer): string {
 
 function ending(action: string, allowed: readonly AgentAction[]): AgentEnd {
   const found = allowed.find((one) => one === action);
-  if (found === undefined || found === 'go-on') throw new Error(`the cell says ACTION=${JSON.stringify(action)}, which this agent does not know`);
+  if (found === undefined || found === 'go-on')
+    throw new Error(`the cell says ACTION=${JSON.stringify(action)}, which this agent does not know`);
   return found;
 }
 
@@ -107,12 +114,18 @@ async function checkIn(boot: Boot): Promise<void> {
 async function spend(boot: Boot, outcome: 'done' | 'failed', detail: string): Promise<AgentEnd> {
   const { reach, disks } = boot.environment;
   await reach('spend');
-  const reply = await boot.talk.call(post(boot, 'spend', [['outcome', outcome], ['detail', detail], ...disks.map((disk) => ['disk', disk.line()] as const)]));
+  const reply = await boot.talk.call(
+    post(boot, 'spend', [['outcome', outcome], ['detail', detail], ...disks.map((disk) => ['disk', disk.line()] as const)]),
+  );
   return ending(actionOf(reply.body), ['reboot', 'poweroff']);
 }
 
 /** MAAS's `op=signal`: multipart, everything optional as text. */
-async function signalCell(boot: Boot, fields: Readonly<Record<string, string>>, files: Readonly<Record<string, string>> = {}): Promise<void> {
+async function signalCell(
+  boot: Boot,
+  fields: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const form = new FormData();
   form.append('op', 'signal');
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
@@ -150,13 +163,20 @@ async function runScript(boot: Boot, name: string, result: string, version: stri
   const runtime = name === '50-muster-inventory' ? 3 : 20;
   await work(runtime);
   const code = faults.given.scriptFails === name ? 1 : 0;
-  const inventory = inventoryOf(model, disks.map((disk) => disk.model));
+  const inventory = inventoryOf(
+    model,
+    disks.map((disk) => disk.model),
+  );
   // What is on each disk goes beside what it is, as the agent's inventory prints it.
   const contents = disks.map((disk) => ({ bus: '', signatures: disk.signatures(), marker: disk.marker }));
   const printed = { ...inventory, disks: inventory.disks.map((disk, index) => ({ ...disk, ...contents[index] })) };
   const out = name === '50-muster-inventory' ? `${JSON.stringify(printed)}\n` : `${name}: nothing is wrong with this simulated machine\n`;
   const files = { [name]: out, [`${name}.out`]: out, [`${name}.err`]: '' };
-  await signalCell(boot, { ...about, status: 'WORKING', exit_status: String(code), runtime: String(runtime), error: `Finished ${name}: ${code}` }, files);
+  await signalCell(
+    boot,
+    { ...about, status: 'WORKING', exit_status: String(code), runtime: String(runtime), error: `Finished ${name}: ${code}` },
+    files,
+  );
   return code === 0;
 }
 
@@ -175,7 +195,13 @@ async function writeDisks(boot: Boot): Promise<AgentEnd> {
 
   async function install(): Promise<AgentEnd> {
     await environment.reach('claim');
-    const reply = await talk.call(post(boot, 'claim', environment.disks.map((disk) => ['disk', disk.line()] as const)));
+    const reply = await talk.call(
+      post(
+        boot,
+        'claim',
+        environment.disks.map((disk) => ['disk', disk.line()] as const),
+      ),
+    );
     record.claimed = true;
     const calls = readPlan(reply.body.toString('utf8'));
     if (environment.faults.given.bootsTwice) await bootAgain(boot);
@@ -208,7 +234,14 @@ async function heartbeats(boot: Boot, progress: { step: string }, signal: AbortS
       for (;;) {
         await environment.pace.pause(heartbeatEvery, signal);
         // A lost heartbeat is not asked again: the next one comes anyway.
-        const reply = await talk.once(post(boot, 'heartbeat', [['step', progress.step], ['percent', '50']])).catch(() => undefined);
+        const reply = await talk
+          .once(
+            post(boot, 'heartbeat', [
+              ['step', progress.step],
+              ['percent', '50'],
+            ]),
+          )
+          .catch(() => undefined);
         signal.throwIfAborted();
         if (reply?.status === 200 && actionOf(reply.body) === 'poweroff') {
           environment.say('aborted by the cell');
@@ -228,6 +261,13 @@ async function bootAgain(boot: Boot): Promise<void> {
   const reply = await talk.once(post(boot, 'check-in', [['nonce', line.muster_nonce ?? ''], ...identity(boot)], second));
   record.secondBoot.push(reply.status);
   if (reply.status !== 200) return;
-  const claim = await talk.once(post(boot, 'claim', environment.disks.map((disk) => ['disk', disk.line()] as const), second));
+  const claim = await talk.once(
+    post(
+      boot,
+      'claim',
+      environment.disks.map((disk) => ['disk', disk.line()] as const),
+      second,
+    ),
+  );
   record.secondBoot.push(claim.status);
 }

@@ -69,7 +69,12 @@ export class Bmc {
     if (faults.delayMs) await sleep(faults.delayMs);
     if (faults.turnDown) {
       faults.turnDown -= 1;
-      send(response, 503, { error: { code: 'Base.1.0.ServiceTemporarilyUnavailable', message: 'Retry in 1 second.' } }, { 'retry-after': '1' });
+      send(
+        response,
+        503,
+        { error: { code: 'Base.1.0.ServiceTemporarilyUnavailable', message: 'Retry in 1 second.' } },
+        { 'retry-after': '1' },
+      );
       return;
     }
     if (request.method === 'PATCH' && faults.collide) {
@@ -77,7 +82,10 @@ export class Bmc {
       this.#revision += 1;
     }
     const { authorization } = request.headers;
-    const reply = answerRedfish({ method: request.method ?? '', path: request.url ?? '', authorization, ifMatch: request.headers['if-match'], body }, this.#view());
+    const reply = answerRedfish(
+      { method: request.method ?? '', path: request.url ?? '', authorization, ifMatch: request.headers['if-match'], body },
+      this.#view(),
+    );
     const { order } = reply;
     if (order !== undefined) this.#carryOut(order);
     if (order !== undefined && 'power' in order && faults.dropAfterActing) {
@@ -103,7 +111,13 @@ export class Bmc {
 
   #view(): BmcView {
     const { lie } = this.faults;
-    return { ...this.identity, on: this.chassis.isOn(), nextBoot: this.nextBoot, revision: this.#revision, ...(lie === undefined ? {} : { lie }) };
+    return {
+      ...this.identity,
+      on: this.chassis.isOn(),
+      nextBoot: this.nextBoot,
+      revision: this.#revision,
+      ...(lie === undefined ? {} : { lie }),
+    };
   }
 }
 
@@ -146,7 +160,9 @@ export async function serveBmcs(bmcs: readonly Bmc[]): Promise<AsyncDisposable> 
         http.emit('connection', socket);
       });
       await new Promise<void>((done, failed) => {
-        listener.once('error', (error) => failed(new Error(`a BMC cannot listen on ${bmc.identity.address}:${bmc.identity.port}: ${error.message}`, { cause: error })));
+        listener.once('error', (error) =>
+          failed(new Error(`a BMC cannot listen on ${bmc.identity.address}:${bmc.identity.port}: ${error.message}`, { cause: error })),
+        );
         listener.listen(bmc.identity.port, bmc.identity.address, done);
       });
       listeners.push(listener);

@@ -61,7 +61,9 @@ export function readSeed(text: string): CloudSeed {
   const maas = record(record(config['datasource'])['MAAS']);
   const url = maas['metadata_url'];
   if (typeof url !== 'string' || !url.startsWith('http://')) throw new Error(`${seedFile} names no metadata_url`);
-  const webhook = Object.values(record(config['reporting'])).map(record).find((one) => one['type'] === 'webhook' && typeof one['endpoint'] === 'string');
+  const webhook = Object.values(record(config['reporting']))
+    .map(record)
+    .find((one) => one['type'] === 'webhook' && typeof one['endpoint'] === 'string');
   return {
     metadataUrl: url.replace(/\/+$/, ''),
     key: keyOf(maas),
@@ -116,7 +118,14 @@ export async function runInstalledSystem(system: InstalledSystem, environment: E
   }
   // A later boot of the same instance runs a handful of modules, not all of them.
   const told = await report(seed, environment, first ? reports : Math.min(reports, 4));
-  return { instanceId, hostname, machineId: machineId(root), publicKeys: keys.split('\n').filter((key) => key !== '').length, userData, reports: told };
+  return {
+    instanceId,
+    hostname,
+    machineId: machineId(root),
+    publicKeys: keys.split('\n').filter((key) => key !== '').length,
+    userData,
+    reports: told,
+  };
 }
 
 function machineId(root: FileSystem): string {
@@ -132,7 +141,13 @@ async function report(seed: CloudSeed, environment: Environment, count: number):
   let taken = 0;
   for (let index = 0; index < count; index += 1) {
     const [name, description] = stages[Math.floor(index / 2) % stages.length] ?? stages[0];
-    const event = { name, description, event_type: index % 2 === 0 ? 'start' : 'finish', origin: 'cloudinit', timestamp: Date.now() / 1000 };
+    const event = {
+      name,
+      description,
+      event_type: index % 2 === 0 ? 'start' : 'finish',
+      origin: 'cloudinit',
+      timestamp: Date.now() / 1000,
+    };
     const form = JSON.stringify(index % 2 === 0 ? event : { ...event, result: 'SUCCESS' });
     try {
       const reply = await talk.once({ what: 'status', method: 'POST', path: seed.reporting.endpoint, form });

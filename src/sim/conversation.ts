@@ -64,9 +64,12 @@ export class Conversation {
     if (faults.dropsRequest()) throw new NoAnswer(`${call.what}: the request was dropped on its way`);
     const { body, type } = await encode(call.form);
     const headers: Record<string, string> = { ...(type === undefined ? {} : { 'content-type': type }), ...this.#authorization() };
-    const reply = await pace.run(() => ask({ method: call.method, url: this.#urlOf(call.path), from, headers, signal, ...(body === undefined ? {} : { body }) }));
+    const reply = await pace.run(() =>
+      ask({ method: call.method, url: this.#urlOf(call.path), from, headers, signal, ...(body === undefined ? {} : { body }) }),
+    );
     const { what } = call;
-    if (what !== 'heartbeat' && what !== 'meta-data' && what !== 'status' && faults.losesReply(what)) throw new NoAnswer(`${what}: the answer ${reply.status} was lost on its way`);
+    if (what !== 'heartbeat' && what !== 'meta-data' && what !== 'status' && faults.losesReply(what))
+      throw new NoAnswer(`${what}: the answer ${reply.status} was lost on its way`);
     return reply;
   }
 

@@ -66,7 +66,16 @@ export class SimulatedDisk {
   /** One disk of a claim or spend (docs/agent-protocol.md). */
   line(): string {
     const { name, serial, wwn, size, blockSize, model } = this.model;
-    const fields = { name, serial, wwn, size: String(size), block_size: String(blockSize), model, signatures: this.signatures().join(','), marker: this.marker };
+    const fields = {
+      name,
+      serial,
+      wwn,
+      size: String(size),
+      block_size: String(blockSize),
+      model,
+      signatures: this.signatures().join(','),
+      marker: this.marker,
+    };
     // Percent-encoded as the agent's sh does it, where URLSearchParams would write a space as `+`.
     return Object.entries(fields)
       .map(([key, value]) => `${key}=${encodeURIComponent(value)}`)
@@ -153,7 +162,8 @@ export interface InstalledSystem {
 export function installedSystem(disk: SimulatedDisk, firmware: 'bios' | 'uefi'): InstalledSystem | string {
   if (firmware === 'bios' && !disk.bootSector) return 'no boot code in the boot sector';
   const all = [...disk.filesystems.values()];
-  if (firmware === 'uefi' && !all.some((one) => one.type === 'vfat' && one.files.has('/EFI/BOOT/BOOTX64.EFI'))) return 'no loader on an EFI system partition';
+  if (firmware === 'uefi' && !all.some((one) => one.type === 'vfat' && one.files.has('/EFI/BOOT/BOOTX64.EFI')))
+    return 'no loader on an EFI system partition';
   const config = all.flatMap((one) => one.files.get('/boot/grub/grub.cfg') ?? [])[0]?.content.toString('utf8');
   if (config === undefined) return 'no grub.cfg';
   const kernel = /^\s*linux\s+(.+)$/m.exec(config)?.[1];

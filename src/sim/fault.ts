@@ -2,8 +2,33 @@
 import type { Random } from './random.ts';
 
 /** Where a boot is. A function of the plan script counts as one, by its name. */
-export const bootStages = ['firmware', 'loader', 'script', 'kernel', 'enlist', 'check-in', 'scripts', 'claim', 'spend', 'system', 'cloud-init', 'up'] as const;
-export const planFunctions = ['disk', 'marker', 'gpt', 'filesystem', 'mount_partition', 'unpack', 'write_file', 'grub', 'boot_order', 'unmount', 'erase'] as const;
+export const bootStages = [
+  'firmware',
+  'loader',
+  'script',
+  'kernel',
+  'enlist',
+  'check-in',
+  'scripts',
+  'claim',
+  'spend',
+  'system',
+  'cloud-init',
+  'up',
+] as const;
+export const planFunctions = [
+  'disk',
+  'marker',
+  'gpt',
+  'filesystem',
+  'mount_partition',
+  'unpack',
+  'write_file',
+  'grub',
+  'boot_order',
+  'unmount',
+  'erase',
+] as const;
 
 export type BootStage = (typeof bootStages)[number] | (typeof planFunctions)[number];
 

@@ -99,7 +99,11 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
     });
     const { uuid, serial, vendor, product } = model;
     const place = own ? { address: addressAfter(addresses.bmcs, number), port: addresses.bmcPort } : { address: addresses.bmcs, port: 0 };
-    const bmc = new Bmc({ ...place, user: 'root', password: random.fork('bmc').hex(16), uuid, serial, vendor, product }, machine, faults.bmc);
+    const bmc = new Bmc(
+      { ...place, user: 'root', password: random.fork('bmc').hex(16), uuid, serial, vendor, product },
+      machine,
+      faults.bmc,
+    );
     machine.bmc = bmc;
     return {
       machine,

@@ -26,7 +26,18 @@ const script = (...lines: string[]) => `#!ipxe\n${lines.join('\n')}\n`;
 describe('commands', () => {
   test('a kernel with its initrd and line', async () => {
     const { loader: on } = loader({ '/i': '', '/k': '' });
-    expect(await runIpxe(script('imgfree', 'initrd --name initrd.img /i || goto again', 'kernel --name vmlinuz /k a=b c || goto again', 'boot || goto again', ':again'), on)).toEqual({
+    expect(
+      await runIpxe(
+        script(
+          'imgfree',
+          'initrd --name initrd.img /i || goto again',
+          'kernel --name vmlinuz /k a=b c || goto again',
+          'boot || goto again',
+          ':again',
+        ),
+        on,
+      ),
+    ).toEqual({
       end: 'kernel',
       kernel: '/k',
       initrd: '/i',
@@ -36,7 +47,18 @@ describe('commands', () => {
 
   test('start script: asks twelve times, then the disk', async () => {
     const { loader: on, log } = loader({});
-    const start = script('isset ${tries} || set tries:int32 0', ':ask', 'inc tries', 'chain --autofree --replace /s?try=${tries} ||', 'iseq ${tries} 12 && goto local ||', 'sleep 5', 'goto ask', ':local', 'sanboot --no-describe --drive 0x80 || exit', 'exit');
+    const start = script(
+      'isset ${tries} || set tries:int32 0',
+      ':ask',
+      'inc tries',
+      'chain --autofree --replace /s?try=${tries} ||',
+      'iseq ${tries} 12 && goto local ||',
+      'sleep 5',
+      'goto ask',
+      ':local',
+      'sanboot --no-describe --drive 0x80 || exit',
+      'exit',
+    );
     expect(await runIpxe(start, on)).toEqual({ end: 'disk' });
     expect(log.filter((line) => line.startsWith('text'))).toHaveLength(12);
     expect(log.filter((line) => line === 'sleep 5')).toHaveLength(11);
@@ -85,14 +107,40 @@ test('unset settings are empty', () => {
 });
 
 test('any text boots something or is an IpxeError', async () => {
-  const words = fc.constantFrom('chain', 'exit', 'goto', 'boot', 'kernel', 'sanboot', '||', '&&', ':a', 'a', '--replace', '${tries}', 'set', 'inc', 'iseq', 'isset', '', '\n', '#');
+  const words = fc.constantFrom(
+    'chain',
+    'exit',
+    'goto',
+    'boot',
+    'kernel',
+    'sanboot',
+    '||',
+    '&&',
+    ':a',
+    'a',
+    '--replace',
+    '${tries}',
+    'set',
+    'inc',
+    'iseq',
+    'isset',
+    '',
+    '\n',
+    '#',
+  );
   await fc.assert(
-    fc.asyncProperty(fc.oneof(fc.string(), fc.array(words, { maxLength: 30 }).map((list) => list.join(' '))), async (text) => {
-      try {
-        expect(await runIpxe(`#!ipxe\n${text}`, loader({}).loader)).toHaveProperty('end');
-      } catch (error) {
-        expect(error).toBeInstanceOf(IpxeError);
-      }
-    }),
+    fc.asyncProperty(
+      fc.oneof(
+        fc.string(),
+        fc.array(words, { maxLength: 30 }).map((list) => list.join(' ')),
+      ),
+      async (text) => {
+        try {
+          expect(await runIpxe(`#!ipxe\n${text}`, loader({}).loader)).toHaveProperty('end');
+        } catch (error) {
+          expect(error).toBeInstanceOf(IpxeError);
+        }
+      },
+    ),
   );
 });

@@ -89,7 +89,14 @@ export function expandIpxe(word: string, settings: ReadonlyMap<string, string>):
 
 /** Run a script until something boots or it ends. @throws IpxeError for what this iPXE does not know. */
 export async function runIpxe(text: string, loader: IpxeLoader): Promise<IpxeEnd> {
-  const state: State = { lines: parseIpxe(text), at: 0, settings: new Map(loader.settings), kernel: undefined, initrd: undefined, left: mostCommands };
+  const state: State = {
+    lines: parseIpxe(text),
+    at: 0,
+    settings: new Map(loader.settings),
+    kernel: undefined,
+    initrd: undefined,
+    left: mostCommands,
+  };
   while (state.at < state.lines.length) {
     const line = state.lines[state.at];
     state.at += 1;
@@ -107,7 +114,11 @@ async function runLine(commands: readonly Command[], state: State, loader: IpxeL
   for (const { when, words } of commands) {
     if ((when === 'failed' && good) || (when === 'succeeded' && !good)) continue;
     if (state.left-- <= 0) throw new IpxeError(`a boot script of more than ${mostCommands} commands`);
-    const outcome = await runCommand(words.map((word) => expandIpxe(word, state.settings)), state, loader);
+    const outcome = await runCommand(
+      words.map((word) => expandIpxe(word, state.settings)),
+      state,
+      loader,
+    );
     if (typeof outcome === 'object') return outcome;
     good = outcome;
   }
@@ -115,7 +126,10 @@ async function runLine(commands: readonly Command[], state: State, loader: IpxeL
 }
 
 /** Flags and their values apart from the rest. @throws IpxeError for a flag that is not in `known`. */
-function options(words: readonly string[], known: Readonly<Record<string, 'flag' | 'value'>>): { given: Map<string, string>; rest: string[] } {
+function options(
+  words: readonly string[],
+  known: Readonly<Record<string, 'flag' | 'value'>>,
+): { given: Map<string, string>; rest: string[] } {
   const given = new Map<string, string>();
   const rest = [...words];
   while (rest[0]?.startsWith('--')) {

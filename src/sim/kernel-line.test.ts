@@ -8,12 +8,19 @@ const nonce = '0123456789abcdef'.repeat(2);
 
 describe('kernel command line', () => {
   test('url, purpose and nonce', () => {
-    expect(readKernelLine(`initrd=initrd.img muster_url=http://10.0.0.1:5240 muster_purpose=deploy muster_nonce=${nonce} BOOTIF=01-52 console=ttyS0,115200`)).toEqual({
+    expect(
+      readKernelLine(
+        `initrd=initrd.img muster_url=http://10.0.0.1:5240 muster_purpose=deploy muster_nonce=${nonce} BOOTIF=01-52 console=ttyS0,115200`,
+      ),
+    ).toEqual({
       muster_url: 'http://10.0.0.1:5240',
       muster_purpose: 'deploy',
       muster_nonce: nonce,
     });
-    expect(readKernelLine('muster_url=http://10.0.0.1:5240 muster_purpose=enlist')).toEqual({ muster_url: 'http://10.0.0.1:5240', muster_purpose: 'enlist' });
+    expect(readKernelLine('muster_url=http://10.0.0.1:5240 muster_purpose=enlist')).toEqual({
+      muster_url: 'http://10.0.0.1:5240',
+      muster_purpose: 'enlist',
+    });
   });
 
   test('any text is a command line or an error', () => {
@@ -24,17 +31,36 @@ describe('kernel command line', () => {
 
 describe("cloud-init's seed", () => {
   const keys = { consumer_key: 'c', token_key: 't', token_secret: 's' };
-  const seed = (config: object) => `#cloud-config\n${Object.entries(config).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`).join('')}`;
+  const seed = (config: object) =>
+    `#cloud-config\n${Object.entries(config)
+      .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
+      .join('')}`;
 
   test('datasource and webhook', () => {
-    const text = seed({ datasource_list: ['MAAS'], datasource: { MAAS: { metadata_url: 'http://h/MAAS/metadata/', consumer_secret: '', ...keys } }, reporting: { x: { type: 'webhook', endpoint: 'http://h/s', ...keys } } });
-    expect(readSeed(text)).toEqual({ metadataUrl: 'http://h/MAAS/metadata', key: 'c:t:s', reporting: { endpoint: 'http://h/s', key: 'c:t:s' } });
+    const text = seed({
+      datasource_list: ['MAAS'],
+      datasource: { MAAS: { metadata_url: 'http://h/MAAS/metadata/', consumer_secret: '', ...keys } },
+      reporting: { x: { type: 'webhook', endpoint: 'http://h/s', ...keys } },
+    });
+    expect(readSeed(text)).toEqual({
+      metadataUrl: 'http://h/MAAS/metadata',
+      key: 'c:t:s',
+      reporting: { endpoint: 'http://h/s', key: 'c:t:s' },
+    });
   });
 
   test('any text is a seed or an error', () => {
     expect(() => readSeed(seed({ datasource_list: ['MAAS'], datasource: { MAAS: { metadata_url: 'http://h/' } } }))).toThrow(/credential/);
     expect(() => readSeed(seed({ datasource: {} }))).toThrow(/stays off/);
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.json().map((json) => `#cloud-config\n${json}`)), (text) => void expect(() => readSeed(text)).toThrow(Error)));
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json().map((json) => `#cloud-config\n${json}`),
+        ),
+        (text) => void expect(() => readSeed(text)).toThrow(Error),
+      ),
+    );
   });
 });
 

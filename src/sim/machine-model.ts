@@ -92,20 +92,39 @@ function uuid(random: Random): string {
 function mac(oui: string, seed: string, machine: number, card: number): string {
   const start = createRandom(`${seed}/mac`).integer(0, 2 ** 24 - 1);
   const low = (start + machine * 64 + card) % 2 ** 24;
-  return `${oui}:${low.toString(16).padStart(6, '0').replace(/(..)(..)(..)/, '$1:$2:$3')}`;
+  return `${oui}:${low
+    .toString(16)
+    .padStart(6, '0')
+    .replace(/(..)(..)(..)/, '$1:$2:$3')}`;
 }
 
 function disksOf(random: Random): DiskModel[] {
   const drive = random.pick(nvmeDrives);
   const flash = Array.from({ length: random.pick([1, 1, 2, 2, 4]) }, (_, index): DiskModel => {
     const serial = `S${code(random, 13)}`;
-    return { name: `nvme${index}n1`, model: drive.model, serial, wwn: `eui.${random.hex(16)}`, size: drive.size, blockSize: 512, rotational: false };
+    return {
+      name: `nvme${index}n1`,
+      model: drive.model,
+      serial,
+      wwn: `eui.${random.hex(16)}`,
+      size: drive.size,
+      blockSize: 512,
+      rotational: false,
+    };
   });
   if (!random.chance(0.3)) return flash;
   const spinning = random.pick(spinningDrives);
   const slow = Array.from({ length: random.integer(1, 4) }, (_, index): DiskModel => {
     const name = `sd${'abcdefgh'[index] ?? 'z'}`;
-    return { name, model: spinning.model, serial: `Z${code(random, 7)}`, wwn: `0x5000c500${random.hex(8)}`, size: spinning.size, blockSize: 4096, rotational: true };
+    return {
+      name,
+      model: spinning.model,
+      serial: `Z${code(random, 7)}`,
+      wwn: `0x5000c500${random.hex(8)}`,
+      size: spinning.size,
+      blockSize: 4096,
+      rotational: true,
+    };
   });
   return [...flash, ...slow];
 }
@@ -130,7 +149,11 @@ export function machineModel(seed: string, number: number): MachineModel {
     cpu: { model: processor.model, count: processor.threads * sockets, sockets, mhz: processor.mhz },
     memoryMib: random.pick([64, 128, 256, 512]) * 1024 * sockets,
     disks: disksOf(random),
-    cards: Array.from({ length: random.pick([2, 2, 4]) }, (_, index) => ({ name: `eth${index}`, mac: mac(board.oui, seed, number, index), ...card })),
+    cards: Array.from({ length: random.pick([2, 2, 4]) }, (_, index) => ({
+      name: `eth${index}`,
+      mac: mac(board.oui, seed, number, index),
+      ...card,
+    })),
   };
 }
 
@@ -156,7 +179,9 @@ export function inventoryOf(model: MachineModel, disks: readonly DiskModel[] = m
       block_size: disk.blockSize,
       rotational: disk.rotational,
       removable: false,
-      id_path: disk.name.startsWith('nvme') ? `/dev/disk/by-id/nvme-${disk.model.replaceAll(' ', '_')}_${disk.serial}` : `/dev/disk/by-id/wwn-${disk.wwn}`,
+      id_path: disk.name.startsWith('nvme')
+        ? `/dev/disk/by-id/nvme-${disk.model.replaceAll(' ', '_')}_${disk.serial}`
+        : `/dev/disk/by-id/wwn-${disk.wwn}`,
     })),
     interfaces: model.cards.map((card, index) => ({
       name: card.name,

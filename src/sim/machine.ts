@@ -158,7 +158,17 @@ export class SimulatedMachine implements Chassis {
   async #boot(power: AbortSignal): Promise<BootEnd> {
     const { random, firmwareSeconds, faults, pace } = this.#options;
     const bootId = randomBytes(16).toString('hex');
-    const record: BootRecord = { bootId, at: Date.now(), purpose: 'firmware', bytes: 0, system: undefined, checkIns: 0, claimed: false, secondBoot: [], refused: undefined };
+    const record: BootRecord = {
+      bootId,
+      at: Date.now(),
+      purpose: 'firmware',
+      bytes: 0,
+      system: undefined,
+      checkIns: 0,
+      claimed: false,
+      secondBoot: [],
+      refused: undefined,
+    };
     this.boots.push(record);
     // A machine that finds nothing to boot tries for ever.
     if (this.boots.length > mostBoots) this.boots.shift();
@@ -215,10 +225,12 @@ export class SimulatedMachine implements Chassis {
     if (tftp) {
       await environment.reach('loader');
       const file = uefi ? 'snponly.efi' : 'undionly.kpxe';
-      const got = await pace.run(() => fetchByTftp({ server: tftp, file, from, signal })).catch((error: unknown) => {
-        signal.throwIfAborted();
-        say((error as Error).message);
-      });
+      const got = await pace
+        .run(() => fetchByTftp({ server: tftp, file, from, signal }))
+        .catch((error: unknown) => {
+          signal.throwIfAborted();
+          say((error as Error).message);
+        });
       if (got === undefined) return { end: 'exit', code: 1 };
       record.bytes += got.bytes;
     }

@@ -11,7 +11,14 @@ const root = '00000000-0000-8000-a000-000000000001';
 
 function made(firmware: Firmware, more: Partial<PlanMachine> = {}) {
   const disks = [new SimulatedDisk({ name: 'sda', model: 'M', serial: 'S1', wwn: '0x5', size: 1000, blockSize: 512, rotational: false })];
-  const machine: PlanMachine = { disks, firmware, writer: { bootId: 'b1' }, fetch: async () => ({ sha256: digest, bytes: 5 }), reach: async () => undefined, ...more };
+  const machine: PlanMachine = {
+    disks,
+    firmware,
+    writer: { bootId: 'b1' },
+    fetch: async () => ({ sha256: digest, bytes: 5 }),
+    reach: async () => undefined,
+    ...more,
+  };
   return { machine, disk: disks[0] as SimulatedDisk };
 }
 
@@ -97,16 +104,50 @@ describe('fails as the agent fails', () => {
 });
 
 test('any calls end, or fail as a plan', async () => {
-  const word = fc.constantFrom('target', '0x5', '1000', '1', '2', '3', '1:bios_grub:1MiB', '2:esp:512MiB', 'ext4', 'vfat', root, '/target', 'started', 'done', 'quick', digest, 'x');
-  const name = fc.constantFrom('disk', 'marker', 'gpt', 'filesystem', 'mount_partition', 'unpack', 'write_file', 'grub', 'boot_order', 'unmount', 'erase', 'rm');
+  const word = fc.constantFrom(
+    'target',
+    '0x5',
+    '1000',
+    '1',
+    '2',
+    '3',
+    '1:bios_grub:1MiB',
+    '2:esp:512MiB',
+    'ext4',
+    'vfat',
+    root,
+    '/target',
+    'started',
+    'done',
+    'quick',
+    digest,
+    'x',
+  );
+  const name = fc.constantFrom(
+    'disk',
+    'marker',
+    'gpt',
+    'filesystem',
+    'mount_partition',
+    'unpack',
+    'write_file',
+    'grub',
+    'boot_order',
+    'unmount',
+    'erase',
+    'rm',
+  );
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.record({ line: fc.constant(1), name, words: fc.array(word, { maxLength: 6 }) }), { maxLength: 12 }), async (calls) => {
-      try {
-        await runPlan([{ line: 1, name: 'disk', words: ['target', '0x5', '1000'] }, ...calls], made('uefi').machine);
-      } catch (error) {
-        expect(error).toBeInstanceOf(PlanFailure);
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(fc.record({ line: fc.constant(1), name, words: fc.array(word, { maxLength: 6 }) }), { maxLength: 12 }),
+      async (calls) => {
+        try {
+          await runPlan([{ line: 1, name: 'disk', words: ['target', '0x5', '1000'] }, ...calls], made('uefi').machine);
+        } catch (error) {
+          expect(error).toBeInstanceOf(PlanFailure);
+        }
+      },
+    ),
   );
 });
 

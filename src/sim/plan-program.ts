@@ -53,7 +53,8 @@ async function runCall(call: PlanCall, run: Run): Promise<void> {
   const word = (at: number): string => words[at] ?? fail(`${call.name}: word ${at + 1} is missing`);
   const only = (count: number): void => void (words.length === count || fail(`${call.name}: ${words.length} words instead of ${count}`));
   const disk = (): SimulatedDisk => run.named.get(word(0)) ?? fail(`the plan names a disk '${word(0)}' that no 'disk' line has found`);
-  const number = (at: number): number => (/^\d{1,3}$/.test(word(at)) ? Number(word(at)) : fail(`${call.name}: ${word(at)} is no partition`));
+  const number = (at: number): number =>
+    /^\d{1,3}$/.test(word(at)) ? Number(word(at)) : fail(`${call.name}: ${word(at)} is no partition`);
   const { machine } = run;
   const { writer } = machine;
   if (name !== 'unpack') await machine.reach(name);
@@ -65,7 +66,8 @@ async function runCall(call: PlanCall, run: Run): Promise<void> {
     case 'marker':
       only(6);
       if (word(1) !== 'started' && word(1) !== 'done') fail(`marker: ${word(1)}`);
-      if (word(1) === 'done' && [...run.mounts.values()].some((mount) => mount.disk === disk())) fail('marker: done while the disk is mounted');
+      if (word(1) === 'done' && [...run.mounts.values()].some((mount) => mount.disk === disk()))
+        fail('marker: done while the disk is mounted');
       disk().writeMarker(writer, `muster ${word(2)} ${word(3)} ${word(4)} ${word(1)} ${word(5)}`);
       return;
     case 'gpt':
@@ -120,7 +122,10 @@ async function runCall(call: PlanCall, run: Run): Promise<void> {
 function findDisk(disks: readonly SimulatedDisk[], match: string, size: string): SimulatedDisk {
   const found = disks.filter(({ model }) => match !== '' && (model.serial === match || model.wwn === match) && String(model.size) === size);
   const [only, another] = found;
-  if (only === undefined) fail(`no disk is ${match} with ${size} bytes; there are: ${disks.map(({ model }) => `${model.name}=${model.serial}/${model.size}`).join(' ')}`);
+  if (only === undefined)
+    fail(
+      `no disk is ${match} with ${size} bytes; there are: ${disks.map(({ model }) => `${model.name}=${model.serial}/${model.size}`).join(' ')}`,
+    );
   if (another !== undefined) fail(`${match} with ${size} bytes is both ${only.model.name} and ${another.model.name}`);
   return only;
 }
@@ -160,7 +165,9 @@ function installGrub(run: Run, disk: SimulatedDisk, number: number, config: Buff
   const mounted = [...run.mounts.values()].filter((mount) => mount.disk === disk);
   const root = mounted.find((mount) => mount.partition === number) ?? fail(`grub: partition ${number} is not mounted`);
   disk.writeFile(writer, root.filesystem, '/boot/grub/grub.cfg', '0600', config);
-  const stub = Buffer.from(`search.fs_uuid ${root.filesystem.uuid} root hd0,gpt${number}\nset prefix=($root)/boot/grub\nconfigfile /boot/grub/grub.cfg\n`);
+  const stub = Buffer.from(
+    `search.fs_uuid ${root.filesystem.uuid} root hd0,gpt${number}\nset prefix=($root)/boot/grub\nconfigfile /boot/grub/grub.cfg\n`,
+  );
   for (const part of disk.partitions) {
     if (part.type === 'bios_grub') {
       if (part.number !== 1) fail('grub: bios_grub must be partition 1');

@@ -10,6 +10,7 @@ export interface RackSettings {
   readonly addresses: AddressPlan;
   readonly tftp?: { readonly address: string; readonly port: number };
   readonly speed: number;
+  readonly bootFiles: 'whole' | 'first-bytes';
   /** By machine number. */
   readonly faults: Readonly<Record<string, MachineFaults>>;
 }

@@ -2,7 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { answerRedfish, type BmcRequest, type BmcView } from './redfish-resource.ts';
 
-const view: BmcView = { user: 'root', password: 'p', on: false, nextBoot: 'default', revision: 3, uuid: 'u', serial: 's', vendor: 'v', product: 'w' };
+const view: BmcView = {
+  user: 'root',
+  password: 'p',
+  on: false,
+  nextBoot: 'default',
+  revision: 3,
+  uuid: 'u',
+  serial: 's',
+  vendor: 'v',
+  product: 'w',
+};
 const system = '/redfish/v1/Systems/1';
 const request = (method: string, path: string, more: Partial<BmcRequest> = {}): BmcRequest => ({
   method,
@@ -12,7 +22,8 @@ const request = (method: string, path: string, more: Partial<BmcRequest> = {}): 
   body: '',
   ...more,
 });
-const reset = (type: string, on: boolean) => answerRedfish(request('POST', `${system}/Actions/ComputerSystem.Reset`, { body: JSON.stringify({ ResetType: type }) }), { ...view, on });
+const reset = (type: string, on: boolean) =>
+  answerRedfish(request('POST', `${system}/Actions/ComputerSystem.Reset`, { body: JSON.stringify({ ResetType: type }) }), { ...view, on });
 
 describe('redfish', () => {
   test('only the service root is open to all', () => {
@@ -39,14 +50,21 @@ describe('redfish', () => {
 
   test('the next boot needs the right entity tag', () => {
     const patch = (ifMatch: string | undefined) =>
-      answerRedfish(request('PATCH', system, { ifMatch, body: '{"Boot":{"BootSourceOverrideEnabled":"Once","BootSourceOverrideTarget":"Pxe"}}' }), view);
+      answerRedfish(
+        request('PATCH', system, { ifMatch, body: '{"Boot":{"BootSourceOverrideEnabled":"Once","BootSourceOverrideTarget":"Pxe"}}' }),
+        view,
+      );
     expect([patch(undefined).status, patch('"2"').status, patch('"3"').status, patch('*').status]).toEqual([428, 412, 200, 200]);
     expect(patch('"3"')).toMatchObject({ order: { nextBoot: 'network' }, headers: { etag: '"4"' } });
   });
 
   test('any request is answered', () => {
     const path = fc.constantFrom(system, `${system}/Actions/ComputerSystem.Reset`, '/redfish/v1', '/');
-    const body = fc.oneof(fc.string(), fc.json(), fc.constantFrom('{"ResetType":"__proto__"}', '{"Boot":{"BootSourceOverrideTarget":"constructor"}}'));
+    const body = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.constantFrom('{"ResetType":"__proto__"}', '{"Boot":{"BootSourceOverrideTarget":"constructor"}}'),
+    );
     fc.assert(
       fc.property(fc.constantFrom('GET', 'POST', 'PATCH', 'DELETE'), fc.oneof(path, fc.string()), body, (method, to, text) => {
         const { status } = answerRedfish(request(method, to, { body: text, ifMatch: '*' }), view);

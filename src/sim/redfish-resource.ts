@@ -66,7 +66,9 @@ function system(view: BmcView): unknown {
       BootSourceOverrideTarget: targetNames[view.nextBoot],
       'BootSourceOverrideTarget@Redfish.AllowableValues': Object.keys(bootTargets),
     },
-    Actions: { '#ComputerSystem.Reset': { target: `${systemPath}/Actions/ComputerSystem.Reset`, 'ResetType@Redfish.AllowableValues': resetTypes } },
+    Actions: {
+      '#ComputerSystem.Reset': { target: `${systemPath}/Actions/ComputerSystem.Reset`, 'ResetType@Redfish.AllowableValues': resetTypes },
+    },
   };
 }
 
@@ -78,7 +80,9 @@ function fieldOf(text: string, ...names: readonly string[]): unknown {
   } catch {
     return undefined;
   }
-  for (const name of names) value = typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+  for (const name of names)
+    value =
+      typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
   return value;
 }
 
@@ -87,13 +91,26 @@ export function answerRedfish(request: BmcRequest, view: BmcView): BmcReply {
   const what = `${request.method} ${request.path.replace(/\/+$/, '')}`;
   // The service root is open to all (DSP0266 section 13.2).
   if (what === 'GET /redfish/v1') {
-    return { status: 200, body: { '@odata.id': '/redfish/v1', Id: 'RootService', RedfishVersion: '1.6.0', UUID: view.uuid, Systems: { '@odata.id': '/redfish/v1/Systems' } } };
+    return {
+      status: 200,
+      body: {
+        '@odata.id': '/redfish/v1',
+        Id: 'RootService',
+        RedfishVersion: '1.6.0',
+        UUID: view.uuid,
+        Systems: { '@odata.id': '/redfish/v1/Systems' },
+      },
+    };
   }
   const wanted = `Basic ${Buffer.from(`${view.user}:${view.password}`).toString('base64')}`;
-  if (request.authorization !== wanted) return problem(401, 'The user name or password is wrong.', { 'www-authenticate': 'Basic realm="bmc"' });
+  if (request.authorization !== wanted)
+    return problem(401, 'The user name or password is wrong.', { 'www-authenticate': 'Basic realm="bmc"' });
   switch (what) {
     case 'GET /redfish/v1/Systems':
-      return { status: 200, body: { '@odata.id': '/redfish/v1/Systems', Name: 'Systems', 'Members@odata.count': 1, Members: [{ '@odata.id': systemPath }] } };
+      return {
+        status: 200,
+        body: { '@odata.id': '/redfish/v1/Systems', Name: 'Systems', 'Members@odata.count': 1, Members: [{ '@odata.id': systemPath }] },
+      };
     case `GET ${systemPath}`:
       return { status: 200, body: system(view), headers: { etag: etag(view) } };
     case `PATCH ${systemPath}`:

@@ -14,7 +14,9 @@ function made(files: Readonly<Record<string, string>>): Buffer {
       mkdirSync(join(folder, path, '..'), { recursive: true });
       writeFileSync(join(folder, path), text);
     }
-    return execFileSync('tar', ['--format=ustar', '-c', '-C', folder, '.'].map((word) => (word === '.' ? '.' : word)).concat(), { maxBuffer: 1 << 24 });
+    return execFileSync('tar', ['--format=ustar', '-c', '-C', folder, '.'].map((word) => (word === '.' ? '.' : word)).concat(), {
+      maxBuffer: 1 << 24,
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -34,7 +34,8 @@ export function readTar(bytes: Uint8Array): ReadonlyMap<string, Buffer> {
     if (Number.isNaN(size)) throw new Error(`the header at byte ${at} has no size`);
     const prefix = text(header, 345, 155);
     const path = `${prefix === '' ? '' : `${prefix}/`}${text(header, 0, 100)}`;
-    if (path === '' || path.startsWith('/') || path.split('/').includes('..')) throw new Error(`the archive has the path ${JSON.stringify(path)}`);
+    if (path === '' || path.startsWith('/') || path.split('/').includes('..'))
+      throw new Error(`the archive has the path ${JSON.stringify(path)}`);
     const kind = text(header, 156, 1);
     const start = at + block;
     if (start + size > bytes.length) throw new Error(`${path} should have ${size} bytes; the archive ends before`);

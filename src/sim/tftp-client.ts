@@ -41,7 +41,12 @@ export function readServerPacket(bytes: Uint8Array): ServerPacket | undefined {
       const words = rest.split('\0');
       // Each string ends with a zero, so the last piece is empty.
       if (words.pop() !== '' || words.length % 2 !== 0) return undefined;
-      return { kind: 'oack', options: new Map(Array.from({ length: words.length / 2 }, (_, index) => [(words[2 * index] ?? '').toLowerCase(), words[2 * index + 1] ?? ''])) };
+      return {
+        kind: 'oack',
+        options: new Map(
+          Array.from({ length: words.length / 2 }, (_, index) => [(words[2 * index] ?? '').toLowerCase(), words[2 * index + 1] ?? '']),
+        ),
+      };
     }
     default:
       return undefined;
@@ -57,7 +62,13 @@ function acknowledge(block: number): Buffer {
 }
 
 /** The next datagram of the server, or nothing within the time. A stranger's are dropped (RFC 1350 §4). */
-async function receive(socket: Socket, from: string, port: number | undefined, timeoutMs: number, signal: AbortSignal): Promise<{ packet: ServerPacket; port: number } | undefined> {
+async function receive(
+  socket: Socket,
+  from: string,
+  port: number | undefined,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<{ packet: ServerPacket; port: number } | undefined> {
   const ended = new AbortController();
   const arrived = new Promise<{ packet: ServerPacket; port: number }>((done) => {
     const listen = (bytes: Buffer, who: RemoteInfo): void => {
@@ -92,7 +103,7 @@ export async function fetchByTftp(request: TftpRequest): Promise<TftpFile> {
     let out = readRequest(file);
     // A packet that came twice is not answered twice (RFC 1123 §4.2.3.1).
     let answerDue = true;
-    for (let left = tries; ; ) {
+    for (let left = tries; ;) {
       signal.throwIfAborted();
       if (answerDue) socket.send(out, port ?? server.port, server.address);
       const got = await receive(socket, server.address, port, timeoutMs, signal);

@@ -32,7 +32,13 @@ function open(given: WebRequest): Promise<IncomingMessage> {
   return new Promise((done, failed) => {
     const { method, url, from, headers = {}, body, signal } = given;
     const length = body === undefined ? {} : { 'content-length': String(body.byteLength) };
-    const request = httpRequest(url, { method, localAddress: from, agent: false, headers: { 'user-agent': 'muster-sim', ...headers, ...length }, signal });
+    const request = httpRequest(url, {
+      method,
+      localAddress: from,
+      agent: false,
+      headers: { 'user-agent': 'muster-sim', ...headers, ...length },
+      signal,
+    });
     request.setTimeout(silenceMs, () => request.destroy(new Error(`no byte for ${silenceMs / 1000} s`)));
     request.once('response', done);
     request.once('error', failed);

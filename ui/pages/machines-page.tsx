@@ -19,6 +19,7 @@ export function MachinesPage({ search }: { readonly search: MachineSearch }) {
   const isHub = useQuery(programQuery).data?.program === 'hub';
   const machines = useQuery({ ...machinesQuery(queries), enabled: !isHub });
   const box = useRef<HTMLInputElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   // Typing stays quick while thousands of rows are looked through.
   const looked = useDeferredValue(search);
   const all = machines.data?.rows;
@@ -47,7 +48,7 @@ export function MachinesPage({ search }: { readonly search: MachineSearch }) {
   };
   const chips = [...new Set([...counts.keys(), ...chosen])].sort((a, b) => lifecycle[a].number - lifecycle[b].number);
   return (
-    <div className="page machines">
+    <div className="page machines" ref={list}>
       <div className="machine-tools">
         <h1 className="hidden">Machines</h1>
         <input
@@ -61,6 +62,7 @@ export function MachinesPage({ search }: { readonly search: MachineSearch }) {
           onChange={(event) => change({ q: event.target.value })}
           onKeyDown={(event) => {
             if (event.key === 'Escape') event.currentTarget.blur();
+            if (event.key === 'Enter') list.current?.querySelector<HTMLElement>('a.host')?.focus();
           }}
         />
         <div className="chips" role="group" aria-label="States">

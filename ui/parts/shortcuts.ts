@@ -5,7 +5,7 @@ export type Shortcuts = Readonly<Record<string, (event: KeyboardEvent) => void>>
 
 /** All of them, for the help. */
 export const shortcutHelp: readonly (readonly [string, string])[] = [
-  ['/', 'Filter machines'],
+  ['/', 'Filter machines; Enter goes to the list'],
   ['j  ↓', 'Next machine'],
   ['k  ↑', 'Previous machine'],
   ['Enter', 'Open the machine'],

@@ -37,7 +37,7 @@ export interface FoundMachine {
 }
 
 /**
- * Replace the machine's hardware by what was found: three statements, whatever the number of disks and interfaces. Rows that are still there
+ * Replace the machine's hardware by what was found: four statements, whatever the number of disks and interfaces. Rows that are still there
  * keep their ids, tags and accounts; what is gone is removed; disks are recognised by WWN or serial before their name.
  */
 export async function saveInventory(tx: CellDb, systemId: string, found: FoundMachine): Promise<void> {
@@ -59,14 +59,23 @@ export async function saveInventory(tx: CellDb, systemId: string, found: FoundMa
     select ${systemId}, name, model, serial, wwn, id_path, size, block_size, rotational,
            case when rotational then array['rotary'] else array['ssd'] end
     from found f where coalesce(f.wwn, f.serial, f.name) not in (select key from kept)`.execute(tx);
+  const nics = JSON.stringify(found.interfaces);
+  // Names that this inventory gives to others are freed first: the kernel may have named the same cards the other way round.
+  await sql`
+    with found as (select * from jsonb_to_recordset(${nics}::jsonb) as f (name text, mac text)),
+    gone as (
+      delete from interface i where i.system_id = ${systemId} and i.type = 'physical' and exists (select from found)
+        and not exists (select from found f where lower(f.mac) = i.mac))
+    update interface i set name = i.name || ' was ' || i.id from found f
+    where i.system_id = ${systemId} and i.type = 'physical' and i.mac = lower(f.mac) and i.name <> f.name`.execute(tx);
   await sql`
     with found as (
-      select * from jsonb_to_recordset(${JSON.stringify(found.interfaces)}::jsonb)
+      select * from jsonb_to_recordset(${nics}::jsonb)
         as f (name text, mac text, vendor text, product text, link boolean, speed int, boot boolean)),
     kept as (
       update interface i set name = f.name, vendor = f.vendor, product = f.product, link_connected = f.link,
              interface_speed = f.speed, link_speed = case when f.link then f.speed else 0 end
-      from found f where i.system_id = ${systemId} and i.mac = lower(f.mac) returning i.mac)
+      from found f where i.system_id = ${systemId} and i.type = 'physical' and i.mac = lower(f.mac) returning i.mac)
     insert into interface (system_id, name, mac, vendor, product, link_connected, interface_speed, link_speed)
     select ${systemId}, f.name, lower(f.mac), f.vendor, f.product, f.link, f.speed, case when f.link then f.speed else 0 end
     from found f where lower(f.mac) not in (select mac from kept)
@@ -76,7 +85,9 @@ export async function saveInventory(tx: CellDb, systemId: string, found: FoundMa
       hardware_uuid = coalesce(${found.hardwareUuid}, hardware_uuid), serial = coalesce(${found.serial}, serial),
       cpu_count = ${found.cpuCount}, cpu_speed = ${found.cpuSpeed}, memory = ${found.memory},
       hardware_info = ${JSON.stringify(found.hardwareInfo)}::jsonb, updated = now(),
-      boot_interface_id = coalesce((select i.id from interface i where i.system_id = m.system_id and i.mac = ${found.interfaces.find((nic) => nic.boot)?.mac.toLowerCase() ?? ''}), m.boot_interface_id),
+      boot_interface_id = coalesce((select i.id from interface i where i.system_id = m.system_id and i.mac = ${found.interfaces.find((nic) => nic.boot)?.mac.toLowerCase() ?? ''}),
+                                   (select i.id from interface i where i.id = m.boot_interface_id),
+                                   (select min(i.id) from interface i where i.system_id = m.system_id and i.mac is not null)),
       boot_disk_id = coalesce((select d.id from block_device d where d.id = m.boot_disk_id),
                               (select d.id from block_device d where d.system_id = m.system_id and coalesce(d.wwn, d.serial) is not null order by d.name limit 1))
     where m.system_id = ${systemId}`.execute(tx);

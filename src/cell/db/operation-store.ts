@@ -100,6 +100,7 @@ export interface FactsRow {
   readonly tickets: number;
   readonly ticket: TicketRow | null;
   readonly verb: VerbRow | null;
+  /** Neither passed, degraded nor skipped: one that never ran counts, so that an agent that is done too early makes no machine Ready. */
   readonly scripts_failed: number;
   readonly system_seen: boolean;
   readonly rescue_seen: boolean;
@@ -146,7 +147,7 @@ export async function readFacts(db: CellDb, ids: readonly number[]): Promise<Fac
            (select to_jsonb(v) from (
               select verb, state, ${ms('intended')} as intended, ${ms('ended')} as ended, nonce, error
               from power_verb where operation_id = o.id order by id desc limit 1) v) as verb,
-           (select count(*)::int from script_result where operation_id = o.id and status in (3, 4, 5, 8, 11)) as scripts_failed,
+           (select count(*)::int from script_result where operation_id = o.id and status not in (2, 6, 9)) as scripts_failed,
            exists (select from credential where system_id = o.system_id and kind = 'system' and revoked is null
                    and user_data_seen is not null) as system_seen,
            exists (select from boot where system_id = o.system_id and purpose = 'rescue' and started > o.started) as rescue_seen
@@ -208,7 +209,8 @@ export async function finishOperation(tx: CellDb, claimed: ClaimedOperation, fac
     where id = ${claimed.id} and fence = ${claimed.fence} and outcome = 'live'`.execute(tx);
   if (ended.numAffectedRows !== 1n) throw new LostRace('the lease of the operation is gone');
   await tx.insertInto('operation_step').values({ operation_id: claimed.id, step: finish.outcome, detail: finish.error }).execute();
-  await closeBoots(tx, facts.system_id, claimed.id, `the operation ended: ${finish.outcome}`);
+  const standing = finish.to === 'rescue_mode';
+  await closeBoots(tx, facts.system_id, claimed.id, `the operation ended: ${finish.outcome}`, standing);
   await setStatus(tx, {
     systemId: facts.system_id,
     from: [stateOf(facts.status)],
@@ -224,11 +226,15 @@ export async function finishOperation(tx: CellDb, claimed: ClaimedOperation, fac
   });
 }
 
-/** Void what is left of an operation's right to boot: tickets, boot credentials, power verbs that have not been sent. */
-export async function closeBoots(tx: CellDb, systemId: string, operationId: number, reason: string): Promise<void> {
+/**
+ * Void what is left of an operation's right to boot: tickets, boot credentials, power verbs that have not been sent. With `standing` the
+ * credential of a standing boot (it has no nonce) stays: a machine in rescue reads its keys after the operation has ended.
+ */
+export async function closeBoots(tx: CellDb, systemId: string, operationId: number, reason: string, standing = false): Promise<void> {
   await sql`update ticket set voided = now(), void_reason = ${reason}
             where operation_id = ${operationId} and voided is null and spent is null`.execute(tx);
-  await sql`update credential set revoked = now() where system_id = ${systemId} and kind = 'boot' and revoked is null`.execute(tx);
+  await sql`update credential set revoked = now() where system_id = ${systemId} and kind = 'boot' and revoked is null
+              and (nonce is not null or not ${standing}::boolean)`.execute(tx);
   await sql`update power_verb set state = 'closed', ended = now(), error = ${reason}
             where operation_id = ${operationId} and state in ('live', 'hands')`.execute(tx);
 }

@@ -2,6 +2,7 @@
  * Deploying and erasing, planned as data (architecture §6.5): pure functions from the machine's model to typed steps, shown by `op=plan`
  * before anything is written and rendered to POSIX sh for the agent by `plan-script.ts`.
  */
+import { createHash } from 'node:crypto';
 
 export interface TargetDisk {
   readonly id: number;
@@ -135,10 +136,10 @@ function cloudConfig(model: DeploymentModel): string {
   return `#cloud-config\n${lines.join('')}`;
 }
 
-/** A UUID that is the same each time this operation is planned, so that an interrupted write may go on. */
+/** A UUID (RFC 9562 version 8) that is the same each time this operation is planned, so that an interrupted write may go on. */
 function filesystemUuid(operation: number, disk: number, partition: number): string {
-  const hex = `${operation.toString(16).padStart(14, '0')}${disk.toString(16).padStart(14, '0')}${partition.toString(16).padStart(4, '0')}`;
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const hex = createHash('sha256').update(`${operation} ${disk} ${partition}`).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(12, 15)}-a${hex.slice(15, 18)}-${hex.slice(18, 30)}`;
 }
 
 /** FAT has 32 bits of volume id, written `XXXX-XXXX`. */

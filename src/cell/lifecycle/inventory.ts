@@ -13,13 +13,19 @@ export function readInventory(stdout: Uint8Array): { readonly found: FoundMachin
   if (stdout.byteLength > largestInventory) return { problem: `the inventory is larger than ${largestInventory} bytes` };
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(stdout));
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(stdout), storable);
   } catch {
-    return { problem: 'the inventory is not JSON' };
+    return { problem: 'the inventory is not JSON of printable text' };
   }
   if (check.Check(value)) return foundMachine(value);
   const first = check.Errors(value)[0];
   return { problem: `the inventory is wrong at ${first?.instancePath || '/'}: ${first?.message ?? 'not as described'}` };
+}
+
+/** PostgreSQL stores neither NUL nor half a surrogate pair. @throws RangeError */
+function storable(_key: string, value: unknown): unknown {
+  if (typeof value === 'string' && (value.includes('\0') || !value.isWellFormed())) throw new RangeError('not a text');
+  return value;
 }
 
 function foundMachine(inventory: Inventory): { found: FoundMachine } | { problem: string } {
@@ -27,6 +33,10 @@ function foundMachine(inventory: Inventory): { found: FoundMachine } | { problem
   const macs = inventory.interfaces.map((nic) => nic.mac.toLowerCase());
   if (new Set(macs).size < macs.length) return { problem: 'the inventory has one MAC address twice' };
   if (new Set(inventory.disks.map((disk) => disk.name)).size < inventory.disks.length) return { problem: 'the inventory has one disk name twice' };
+  if (new Set(inventory.interfaces.map((nic) => nic.name)).size < macs.length) return { problem: 'the inventory has one interface name twice' };
+  const disks = inventory.disks.filter((disk) => !disk.removable && disk.size > 0);
+  // Vendors ship disks with one serial for all. What cannot be told apart is kept by its name and never deployed to.
+  const isAlone = (disk: (typeof disks)[number]): boolean => disks.filter((one) => (one.wwn || one.serial) === (disk.wwn || disk.serial)).length === 1;
   return {
     found: {
       architecture: inventory.architecture,
@@ -48,18 +58,16 @@ function foundMachine(inventory: Inventory): { found: FoundMachine } | { problem
         mainboard_firmware_date: bios.date || 'Unknown',
       },
       // Removable media and empty card readers are nothing to deploy to.
-      disks: inventory.disks
-        .filter((disk) => !disk.removable && disk.size > 0)
-        .map((disk) => ({
-          name: disk.name,
-          model: disk.model || null,
-          serial: disk.serial || null,
-          wwn: disk.wwn || null,
-          id_path: disk.id_path || null,
-          size: disk.size,
-          block_size: disk.block_size,
-          rotational: disk.rotational ?? false,
-        })),
+      disks: disks.map((disk) => ({
+        name: disk.name,
+        model: disk.model || null,
+        serial: (isAlone(disk) && disk.serial) || null,
+        wwn: (isAlone(disk) && disk.wwn) || null,
+        id_path: disk.id_path || null,
+        size: disk.size,
+        block_size: disk.block_size,
+        rotational: disk.rotational ?? false,
+      })),
       interfaces: inventory.interfaces.map((nic) => ({
         name: nic.name,
         mac: nic.mac.toLowerCase(),

@@ -37,6 +37,8 @@ const claim = (boot: string, key: string, lines: readonly string[] = [blank], ad
 const spend = (boot: string, key: string, outcome: string, lines: readonly string[] = []): Promise<Answer> =>
   cell.form(`${path}spend`, [['boot_id', boot], ['outcome', outcome], ['detail', 'because'], ...lines.map((line): [string, string] => ['disk', line])], { key });
 const beat = (boot: string, key: string): Promise<Answer> => cell.form(`${path}heartbeat`, [['boot_id', boot], ['step', 'unpack'], ['percent', '12.4']], { key });
+const eventsOf = async (machine: TestMachine, type: string): Promise<number> =>
+  (await sql`select from event where type = ${type} and system_id = ${machine.systemId}`.execute(cell.database.db)).rows.length;
 const ticketOf = (nonce: string) => cell.database.db.selectFrom('ticket').selectAll().where('nonce', '=', nonce).executeTakeFirstOrThrow();
 
 describe('check-in', () => {
@@ -139,8 +141,7 @@ describe('claim', () => {
     const again = await claim(boot, key, [blank.replace('signatures=', 'signatures=zfs_member')]);
     expect(again.bytes.equals(granted.bytes)).toBe(true);
     expect((await claim(bootIdOf(), key)).status).toBe(403);
-    const claims = await cell.database.db.selectFrom('event').select('id').where('type', '=', 'ticket_claimed').where('system_id', '=', machine.systemId).execute();
-    expect(claims).toHaveLength(1);
+    expect(await eventsOf(machine, 'ticket_claimed')).toBe(1);
     expect((await ticketOf(nonce)).claimed).not.toBeNull();
   });
 
@@ -250,8 +251,7 @@ describe('spend', () => {
     expect([disk?.account_signatures, disk?.account_marker]).toEqual([['ext4', 'gpt'], `muster ${machine.systemId} 1 deploy done x`]);
     const { spent, outcome } = await ticketOf(nonce);
     expect([spent !== null, outcome]).toEqual([true, 'done']);
-    const events = await cell.database.db.selectFrom('event').select('id').where('type', '=', 'ticket_spent').where('system_id', '=', machine.systemId).execute();
-    expect(events).toHaveLength(1);
+    expect(await eventsOf(machine, 'ticket_spent')).toBe(1);
     expect((await claim(boot, key)).status).toBe(409);
   });
 
@@ -308,6 +308,9 @@ describe('rescue', () => {
     expect((await claim(boot, keyOf(answer.text))).status).toBe(409);
     cell.door.keys['ann'] = ['ssh-ed25519 AAAA ann'];
     expect((await cell.get('/MAAS/metadata/latest/meta-data/public-keys', { key: keyOf(answer.text) })).text).toBe('ssh-ed25519 AAAA ann\n');
+    await cell.start(machine, 'exit_rescue');
+    await cell.settle();
+    expect((await cell.get('/MAAS/metadata/latest/meta-data/public-keys', { key: keyOf(answer.text) })).status).toBe(401);
     const other = await cell.addMachine({ status: 4 });
     expect((await checkIn(other, nonce, bootIdOf())).status).toBe(403);
     await sql`update machine set status = 6 where system_id = ${machine.systemId}`.execute(cell.database.db);

@@ -59,7 +59,10 @@ export function statusReports(context: Pick<MetadataContext, 'database'>): Statu
         if (caller.systemId !== path.system_id) throw fail('forbidden');
         let report: unknown;
         try {
-          report = JSON.parse((body ?? Buffer.alloc(0)).toString('utf8'));
+          // PostgreSQL stores neither NUL nor half a surrogate pair, and one such report would fail the whole batch.
+          report = JSON.parse((body ?? Buffer.alloc(0)).toString('utf8'), (_, value: unknown) =>
+            typeof value === 'string' ? value.replaceAll('\0', '\ufffd').toWellFormed() : value,
+          );
         } catch {
           throw fail('bad_request', { reason: 'The body is not JSON.' });
         }
@@ -68,7 +71,7 @@ export function statusReports(context: Pick<MetadataContext, 'database'>): Statu
         await keep({
           kind: failed ? 'script_failed' : 'status_report',
           systemId: caller.systemId,
-          description: `${report.origin}: ${report.name} ${report.event_type}${report.result ? ` (${report.result})` : ''}: ${report.description}`.slice(0, 4096),
+          description: `${report.origin}: ${report.name} ${report.event_type}${report.result ? ` (${report.result})` : ''}: ${report.description}`.slice(0, 4096).toWellFormed(),
           data: { name: report.name, event_type: report.event_type, ...(report.result === undefined ? {} : { result: report.result }) },
         });
         return nothing();
