@@ -262,6 +262,15 @@ async function finish(subjects: readonly Subject[], client: Client): Promise<voi
   await until('the deployments', 330_000, look, isOver, (seen) =>
     seen.map((one) => `${one.system_id} ${one.status_name} ${one.error}`).join(', '),
   ).catch((error: unknown) => problems.push(String(error)));
+  // Deployed is said when the user-data was fetched; cloud-init goes on for a little while.
+  const stages = (): string[] => subjects.map(({ simulated }) => simulated.machine.stage);
+  await until(
+    'the systems',
+    30_000,
+    () => Promise.resolve(stages()),
+    (seen) => seen.every((stage) => stage === 'up'),
+    (seen) => seen.join(' '),
+  ).catch((error: unknown) => problems.push(String(error)));
 }
 
 function report(subjects: readonly Subject[]): void {

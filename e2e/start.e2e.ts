@@ -74,12 +74,25 @@ async function killed(): Promise<{ start: UserRun; name: string }> {
     printed.map((command) => command.split(' ').slice(0, 3).join(' ')),
     ['./muster login demo', './muster machines read', './muster machine deploy'],
   );
+  // As printed, with their values: ./muster machine deploy SYSTEM_ID distro_series=simulated/1 is the last.
   for (const command of printed) await run(command, 0);
   assert.match(await run('./muster profiles', 0), /\* demo/);
-  assert.match(await run('./muster cells read --json', 0), /"answering": true/);
+  const cells = JSON.parse(await run('./muster cells read --json', 0)) as { answering: boolean }[];
+  assert.deepEqual(
+    cells.map(({ answering }) => answering),
+    [true, true, true],
+  );
   assert.match(await run('./muster machine read xxxxxxx', 4), /No Machine matches/);
-  // ./muster login PROFILE URL, with a key that nobody has: refused, and not remembered.
+  // ./muster login PROFILE URL KEY, with a key that nobody has: refused, and not remembered.
   assert.match(await run(`./muster login other ${printed[0]?.split(' ')[3]} a:b:c`, 77), /Invalid API key/);
+  for (const [program, words] of [
+    ['c2', /main\.ts cell run --name=c2 /],
+    ['hub', /main\.ts hub run /],
+  ] as const) {
+    start.killOne(words);
+    await start.line(new RegExp(`${program} is up again`), 60);
+  }
+  say('a cell and the hub were killed with -9, and came back');
   await others(printed[0]?.split(' ')[3] ?? '', await start.line(/the hub is up at/, 1));
   start.look(name);
   start.kill();

@@ -18,6 +18,7 @@ import { Authority } from '../src/global/authority.ts';
 import { createFirstAdmin } from '../src/global/default-documents.ts';
 import { createClient } from '../src/http/client.ts';
 import { staticPages } from '../src/http/static-pages.ts';
+import { stopSurvivor } from '../src/postgres/embedded-postgres.ts';
 import { createFleet, type Fleet } from '../src/sim/fleet.ts';
 import { freePort, machinesOf, simulatedImages, until } from './sim-cell.ts';
 
@@ -43,6 +44,12 @@ const root = join(import.meta.dirname, '..');
 const began = Date.now();
 const say = (text: string): void => console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${text}`);
 const folder = mkdtempSync(join(tmpdir(), 'muster-ui-'));
+const cleanUp = async (): Promise<void> => {
+  // There is one to stop only when the cell has not ended well.
+  await stopSurvivor(join(folder, 'cell/postgres')).catch(() => undefined);
+  rmSync(folder, { recursive: true, force: true });
+};
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void cleanUp().finally(() => process.exit(130)));
 try {
   if (!(await preparePage(root))) throw new Error('the page could not be built');
   await run();
@@ -51,7 +58,7 @@ try {
   console.error(`FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   process.exitCode = 1;
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  await cleanUp();
 }
 
 async function run(): Promise<void> {
@@ -70,7 +77,14 @@ async function run(): Promise<void> {
   await using fleet = await createFleet({ seed: 'ui', machines: rackSize, cellUrl: cell.url, speed, addresses });
   say(`a cell is up at ${cell.url}`);
 
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: browserArguments, env: { ...process.env, HOME: folder } });
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    // Signals are ours to handle; the browser ends with this process.
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    args: browserArguments,
+    env: { ...process.env, HOME: folder },
+  });
   try {
     const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, colorScheme: 'light' });
     page.setDefaultTimeout(15_000);
@@ -87,7 +101,12 @@ async function run(): Promise<void> {
       const kept = join(root, '.muster/e2e/ui');
       mkdirSync(kept, { recursive: true });
       await page.screenshot({ path: join(kept, 'failure.png') }).catch(() => undefined);
-      console.error(`A screenshot is in ${join(kept, 'failure.png')}; the page says:\n${await page.locator('body').innerText().catch(() => '')}`);
+      console.error(
+        `A screenshot is in ${join(kept, 'failure.png')}; the page says:\n${await page
+          .locator('body')
+          .innerText()
+          .catch(() => '')}`,
+      );
       throw error;
     }
   } finally {
@@ -120,7 +139,8 @@ function watch(page: Page, origin: string) {
 }
 
 async function signIn(page: Page, url: string, username: string, password: string): Promise<void> {
-  await page.goto(url);
+  // As `muster up` prints it, for clients of the API.
+  await page.goto(`${url}/MAAS/`);
   await page.getByLabel('Name').fill(username);
   await page.getByLabel('Password').fill('not the password');
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -130,7 +150,10 @@ async function signIn(page: Page, url: string, username: string, password: strin
   await page.getByRole('heading', { name: '1 cell' }).waitFor();
   await page.getByRole('listitem', { name: 'Cell c1, answering' }).waitFor();
   const cookies = await page.context().cookies();
-  assert.ok(cookies.every((cookie) => cookie.httpOnly && cookie.sameSite === 'Strict'), JSON.stringify(cookies));
+  assert.ok(
+    cookies.every((cookie) => cookie.httpOnly && cookie.sameSite === 'Strict'),
+    JSON.stringify(cookies),
+  );
   say('signed in by the form, after a wrong password');
 }
 
@@ -146,10 +169,20 @@ async function enlist(page: Page, fleet: Fleet, url: string, key: string): Promi
   say(`${rackSize} machines appeared as New`);
   const client = createClient({ url, key });
   const off = (seen: Awaited<ReturnType<typeof machinesOf>>) => seen.length === rackSize;
-  for (const machine of await until('enlistment', patience, () => machinesOf(client), off, (seen) => `${seen.length} machines`)) {
+  for (const machine of await until(
+    'enlistment',
+    patience,
+    () => machinesOf(client),
+    off,
+    (seen) => `${seen.length} machines`,
+  )) {
     const power = fleet.find(machine.macs[0] ?? '')?.power;
     assert.ok(power, `no simulated machine has ${machine.macs.join(', ')}`);
-    await client.call('Machine.update', { system_id: machine.system_id }, { power_type: power.power_type, power_parameters: { ...power.power_parameters } });
+    await client.call(
+      'Machine.update',
+      { system_id: machine.system_id },
+      { power_type: power.power_type, power_parameters: { ...power.power_parameters } },
+    );
   }
 }
 
@@ -232,7 +265,9 @@ async function looks(page: Page): Promise<void> {
   for (const link of ['Cells', 'Machines', 'Findings']) {
     await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: link }).click();
     await page.locator('main .page').waitFor();
-    const width = await page.evaluate(() => Math.max(document.documentElement.scrollWidth, document.querySelector('main')?.scrollWidth ?? 0));
+    const width = await page.evaluate(() =>
+      Math.max(document.documentElement.scrollWidth, document.querySelector('main')?.scrollWidth ?? 0),
+    );
     assert.ok(width <= 390, `${link} is ${width} pixels wide on a page of 390`);
   }
   say('dark and light, help, and 390 pixels');

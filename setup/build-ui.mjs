@@ -68,7 +68,15 @@ export async function preparePage(root) {
   const locked = join(root, 'node_modules/.bin/node');
   const result = await runStep({
     name: 'the web page',
-    argv: [existsSync(locked) ? locked : process.execPath, 'node_modules/vite/bin/vite.js', 'build', '--outDir', fresh, '--logLevel', 'warn'],
+    argv: [
+      existsSync(locked) ? locked : process.execPath,
+      'node_modules/vite/bin/vite.js',
+      'build',
+      '--outDir',
+      fresh,
+      '--logLevel',
+      'warn',
+    ],
     cwd: root,
     log: join(root, '.muster/setup/build-ui.log'),
     timeoutSeconds: 120,

@@ -20,6 +20,7 @@ import { inviteCommand } from './cli/invite.ts';
 import { profileFileOf } from './cli/profile-file.ts';
 import { SettingsError, settingsOf, showSettings, variableOf } from './cli/settings.ts';
 import { upCommand } from './cli/up-command.ts';
+import { watchCommand } from './cli/watch.ts';
 import type { UpDoor } from './cli/up.ts';
 import { FrontConfig } from './front/config.ts';
 import { startFront } from './front/front.ts';
@@ -258,6 +259,7 @@ program
 program.addCommand(imageCommands(imageFolder).helpGroup('Running Muster'));
 for (const command of loginCommands({ profileFile: profileFileOf(environment), write }))
   program.addCommand(command.helpGroup('Calling an API'));
+program.addCommand(watchCommand({ profileFile: profileFileOf(environment), write }).helpGroup('Calling an API'));
 addApiCommands(program, { profileFile: profileFileOf(environment), write });
 
 try {

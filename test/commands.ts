@@ -17,9 +17,8 @@ const byStart = { kind: 'file', file: 'e2e/start.e2e.ts' } as const;
 
 export const commands: Readonly<Record<string, Proof>> = {
   'npm start': byStart,
-  'npm start -- --exit': byStart,
   './muster login PROFILE URL': byStart,
-  './muster login demo URL KEY': byStart,
+  './muster login PROFILE URL KEY': byStart,
   './muster cell join URL TOKEN FINGERPRINT --folder FOLDER': byStart,
   './muster front join URL TOKEN FINGERPRINT --folder FOLDER': byStart,
   './muster account delete-authorisation-token': byStart,

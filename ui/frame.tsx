@@ -11,7 +11,7 @@ import { path } from './path.ts';
 import { PersonMenu, useTheme } from './person-menu.tsx';
 import type { LiveState } from './event-source.ts';
 import { keepLive } from './live.ts';
-import { keepSession, personQuery, programQuery, type Person } from './session.ts';
+import { keepSession, personQuery, programName, programQuery, type Person } from './session.ts';
 
 const liveWords: Readonly<Record<LiveState, string>> = { connecting: 'connecting', live: 'live', broken: 'reconnecting' };
 
@@ -60,7 +60,7 @@ function SignedIn({ person }: { readonly person: Person }) {
         <Link {...path.cells()} className="mark" aria-label="Muster, to the cells">
           <img src="/icon.svg" alt="" width="24" height="24" />
           <span>Muster</span>
-          {program && <small>{`${program.program} ${program.name}`.trim()}</small>}
+          {program && <small>{programName(program)}</small>}
         </Link>
         <nav aria-label="Pages">
           <Link {...path.cells()} activeOptions={{ exact: true }}>

@@ -1,6 +1,13 @@
 /** The columns of the machine list. */
 import { Link } from '@tanstack/react-router';
-import { createColumnHelper, createSortedRowModel, rowSortingFeature, sortFn_alphanumeric, sortFn_basic, tableFeatures } from '@tanstack/react-table';
+import {
+  createColumnHelper,
+  createSortedRowModel,
+  rowSortingFeature,
+  sortFn_alphanumeric,
+  sortFn_basic,
+  tableFeatures,
+} from '@tanstack/react-table';
 import { memoryText } from './amount.ts';
 import type { MachineRow } from './machine-list.ts';
 import { Age } from './parts/age.tsx';
@@ -79,4 +86,14 @@ export const columns = column.columns([
 ]);
 
 /** The names by which the URL may sort. */
-export const sortable: ReadonlySet<string> = new Set(['hostname', 'status', 'power_state', 'cell', 'owner', 'zone', 'pool', 'cpu_count', 'tags']);
+export const sortable: ReadonlySet<string> = new Set([
+  'hostname',
+  'status',
+  'power_state',
+  'cell',
+  'owner',
+  'zone',
+  'pool',
+  'cpu_count',
+  'tags',
+]);

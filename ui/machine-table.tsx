@@ -36,6 +36,7 @@ export function MachineTable({ rows, sort, onSort }: MachineTableProps) {
   const data = useMemo(() => [...rows], [rows]);
   const table = useTable({ features, columns, data, state: { sorting }, getRowId: (row) => row.system_id });
   const sorted = table.getRowModel().rows;
+  // oxlint-disable-next-line react/incompatible-library -- it is about React's compiler, which does not run here
   const virtual = useVirtualizer({
     count: sorted.length,
     getScrollElement: () => scroller.current,
@@ -65,7 +66,12 @@ export function MachineTable({ rows, sort, onSort }: MachineTableProps) {
             const id = column.id ?? ('accessorKey' in column ? String(column.accessorKey) : '');
             const current = sorting[0]?.id === id ? sorting[0] : undefined;
             return (
-              <div key={id} role="columnheader" className={`col-${id}`} aria-sort={current ? (current.desc ? 'descending' : 'ascending') : 'none'}>
+              <div
+                key={id}
+                role="columnheader"
+                className={`col-${id}`}
+                aria-sort={current ? (current.desc ? 'descending' : 'ascending') : 'none'}
+              >
                 <button type="button" className="head" onClick={() => onSort(current && !current.desc ? `-${id}` : id)}>
                   {String(column.header)}
                   <span aria-hidden="true">{current ? (current.desc ? ' ↓' : ' ↑') : ''}</span>

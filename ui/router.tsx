@@ -1,5 +1,5 @@
 /** The addresses of the page: each is one page; links to them are in path.ts. */
-import { createRootRoute, createRoute, createRouter, Link } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, Link, redirect } from '@tanstack/react-router';
 import { Frame } from './frame.tsx';
 import { CellsPage } from './pages/cells-page.tsx';
 import { FindingsPage } from './pages/findings-page.tsx';
@@ -43,8 +43,19 @@ const machine = createRoute({
 
 const findings = createRoute({ getParentRoute: () => root, path: '/findings', component: FindingsPage });
 
+/** The URL that API clients are given, and that of another MAAS's pages: people paste it into a browser. */
+const elsewhere = (['/MAAS', '/MAAS/$'] as const).map((address) =>
+  createRoute({
+    getParentRoute: () => root,
+    path: address,
+    beforeLoad: () => {
+      throw redirect({ ...path.cells(), replace: true });
+    },
+  }),
+);
+
 export function createPageRouter() {
-  return createRouter({ routeTree: root.addChildren([cells, machines, machine, findings]) });
+  return createRouter({ routeTree: root.addChildren([cells, machines, machine, findings, ...elsewhere]) });
 }
 
 declare module '@tanstack/react-router' {

@@ -47,6 +47,11 @@ export const programQuery = queryOptions({
   staleTime: 60_000,
 });
 
+/** `front f1`; the hub is only called hub. */
+export function programName({ program, name }: { readonly program: string; readonly name: string }): string {
+  return name === '' || name === program ? program : `${program} ${name}`;
+}
+
 /** @throws ApiError `bad_login`, `too_many`, `hub_absent`. */
 export async function signIn(queries: QueryClient, username: string, password: string): Promise<void> {
   const session = await client.call('Session.create', {}, { username, password });

@@ -20,8 +20,12 @@ export function inviteCommand(role: 'cell' | 'front', { profileFile, write }: In
       const invitation = await client.call(role === 'cell' ? 'Cells.create' : 'Fronts.create', {}, { name });
       const hub = options.hubUrl ?? `https://${new URL(url).hostname}:5242`;
       write(`${role} ${invitation.name} gets number ${invitation.number}. Until ${invitation.expires}, once:\n`);
-      const words = `${hub} ${invitation.token} ${invitation.fingerprint}`;
-      write(role === 'cell' ? `./muster cell join ${words} --folder FOLDER\n` : `./muster front join ${words} --folder FOLDER\n`);
+      const { token, fingerprint } = invitation;
+      write(
+        role === 'cell'
+          ? `./muster cell join ${hub} ${token} ${fingerprint} --folder FOLDER\n`
+          : `./muster front join ${hub} ${token} ${fingerprint} --folder FOLDER\n`,
+      );
     });
   return new Command(role).description(`Invite a ${role}.`).addCommand(add);
 }

@@ -55,7 +55,10 @@ const byDefault = 'default';
 
 function DeployChoices({ choices, onChange }: ChoicesProps) {
   const images = useQuery(imagesQuery);
-  const items = [{ id: byDefault, text: 'The default image' }, ...(images.data ?? []).map(({ name, title }) => ({ id: name, text: title === '' ? name : `${name} — ${title}` }))];
+  const items = [
+    { id: byDefault, text: 'The default image' },
+    ...(images.data ?? []).map(({ name, title }) => ({ id: name, text: title === '' ? name : `${name} — ${title}` })),
+  ];
   const choose = (key: unknown): void => {
     const { image: _, ...rest } = choices;
     onChange(typeof key === 'string' && key !== byDefault ? { ...rest, image: key } : rest);

@@ -28,7 +28,12 @@ export const actionTable = {
   mark_broken: { label: 'Mark broken…', group: 'mark', ask: 'It is not given out until somebody says that it is fixed.', danger: true },
   mark_fixed: { label: 'Mark fixed', group: 'mark', ask: null, danger: false },
   override_failed_testing: { label: 'Override failed tests', group: 'mark', ask: null, danger: false },
-  delete: { label: 'Delete…', group: 'mark', ask: 'It is forgotten, with its events. Its disks and its power are not touched.', danger: true },
+  delete: {
+    label: 'Delete…',
+    group: 'mark',
+    ask: 'It is forgotten, with its events. Its disks and its power are not touched.',
+    danger: true,
+  },
 } as const satisfies Record<Action, ActionEntry>;
 
 export const allActions = Object.keys(actionTable) as Action[];

@@ -7,7 +7,15 @@ import type { MachineBody } from './queries.ts';
 /** Words by which firmware says nothing. */
 const empty: ReadonlySet<string> = new Set(['', 'Unknown', 'Not Specified', 'None', 'undefined']);
 
-const hardware = ['system_vendor', 'system_product', 'system_serial', 'mainboard_product', 'cpu_model', 'bios_version'] as const;
+/** Key of hardware_info → what it is called here. */
+const hardware: readonly (readonly [string, string])[] = [
+  ['system_vendor', 'Vendor'],
+  ['system_product', 'Product'],
+  ['system_serial', 'Serial'],
+  ['mainboard_product', 'Mainboard'],
+  ['cpu_model', 'CPU model'],
+  ['bios_version', 'BIOS version'],
+];
 
 function factsOf(machine: MachineBody): readonly (readonly [string, ReactNode])[] {
   const firmware = { pxe: 'BIOS', uefi: 'UEFI' }[machine.bios_boot_method ?? ''] ?? machine.bios_boot_method;
@@ -28,7 +36,7 @@ function factsOf(machine: MachineBody): readonly (readonly [string, ReactNode])[
     ['Disks', diskText(machine.storage * 1e6)],
     ['Power driver', machine.power_type],
     ['Boots', machine.netboot ? 'from the network (a ticket is live)' : 'its own disk'],
-    ...hardware.map((name): readonly [string, ReactNode] => [name.replaceAll('_', ' '), machine.hardware_info[name]]),
+    ...hardware.map(([key, name]): readonly [string, ReactNode] => [name, machine.hardware_info[key]]),
     ['UUID', machine.hardware_uuid],
   ];
 }
@@ -69,7 +77,7 @@ export function Disks({ machine }: { readonly machine: MachineBody }) {
                 {disk.name}
                 {machine.boot_disk?.id === disk.id && <span className="tag">boot</span>}
               </td>
-              <td>{diskText(disk.size)}</td>
+              <td className="short">{diskText(disk.size)}</td>
               <td>{[disk.model, disk.serial].filter(Boolean).join(', ') || '—'}</td>
               <td>{disk.partitions.map((part) => part.filesystem?.mount_point ?? part.used_for).join(', ') || disk.used_for || '—'}</td>
             </tr>
@@ -103,7 +111,11 @@ export function Interfaces({ machine }: { readonly machine: MachineBody }) {
               </td>
               <td className="mono">{card.mac_address}</td>
               <td>{card.vlan ? `${card.vlan.fabric} / ${card.vlan.name}` : '—'}</td>
-              <td>{card.links.map((link) => link.ip_address ?? link.mode).join(', ') || (card.discovered ?? []).map((one) => one.ip_address).join(', ') || '—'}</td>
+              <td>
+                {card.links.map((link) => link.ip_address ?? link.mode).join(', ') ||
+                  (card.discovered ?? []).map((one) => one.ip_address).join(', ') ||
+                  '—'}
+              </td>
             </tr>
           ))}
         </tbody>

@@ -63,7 +63,11 @@ function OneOperation({ operation }: { readonly operation: OperationBody }) {
       {error !== '' && <p className="note bad">{error}</p>}
       <ol className="steps">
         {steps.map((step, at) => (
-          <li key={`${step.started} ${step.step}`} className={step.ended === null && outcome === 'live' ? 'running' : ''} aria-current={at === steps.length - 1 && outcome === 'live' ? 'step' : undefined}>
+          <li
+            key={`${step.started} ${step.step}`}
+            className={step.ended === null && outcome === 'live' ? 'running' : ''}
+            aria-current={at === steps.length - 1 && outcome === 'live' ? 'step' : undefined}
+          >
             <time dateTime={step.started} title={moment(step.started)}>
               {clock(step.started)}
             </time>

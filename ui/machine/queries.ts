@@ -21,13 +21,15 @@ export const machineQuery = (systemId: string) =>
 export const operationsQuery = (systemId: string) =>
   queryOptions({
     queryKey: ['machine', systemId, 'operations'],
-    queryFn: ({ signal }): Promise<readonly OperationBody[]> => client.call('Operations.read', {}, { machine: [systemId], limit: 10 }, { signal }),
+    queryFn: ({ signal }): Promise<readonly OperationBody[]> =>
+      client.call('Operations.read', {}, { machine: [systemId], limit: 10 }, { signal }),
   });
 
 export const resultsQuery = (systemId: string) =>
   queryOptions({
     queryKey: ['machine', systemId, 'results'],
-    queryFn: ({ signal }): Promise<readonly ResultSetBody[]> => client.call('NodeScriptResults.read', { system_id: systemId }, {}, { signal }),
+    queryFn: ({ signal }): Promise<readonly ResultSetBody[]> =>
+      client.call('NodeScriptResults.read', { system_id: systemId }, {}, { signal }),
   });
 
 /** Newest first. `level`: the least that is shown. */

@@ -3,6 +3,7 @@ import { queryOptions, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { client, errorText } from '../api.ts';
 import { Empty, Failed, Waiting } from '../parts/notice.tsx';
+import { instantOfMaas, moment } from '../time.ts';
 import { resultsQuery, type ResultSetBody } from './queries.ts';
 
 type ScriptResult = ResultSetBody['results'][number];
@@ -35,7 +36,7 @@ export function Results({ systemId }: { readonly systemId: string }) {
   return sets.map((set) => (
     <div key={set.id} className="result-set">
       <h3>
-        {set.type_name} <span className={colorOf(set.status)}>{set.status_name}</span> <span className="faint">{set.ended ?? set.started ?? ''}</span>
+        {set.type_name} <span className={colorOf(set.status)}>{set.status_name}</span> <SetTime set={set} />
       </h3>
       <ul>
         {set.results.map((result) => (
@@ -44,6 +45,11 @@ export function Results({ systemId }: { readonly systemId: string }) {
       </ul>
     </div>
   ));
+}
+
+function SetTime({ set }: { readonly set: ResultSetBody }) {
+  const given = set.ended ?? set.started;
+  return given === null ? null : <span className="faint">{moment(instantOfMaas(given))}</span>;
 }
 
 function OneResult({ systemId, set, result }: { readonly systemId: string; readonly set: number; readonly result: ScriptResult }) {

@@ -25,8 +25,8 @@ const standingTexts: Readonly<Record<CellStanding, string>> = {
   registered: 'The hub does not ask cells. Look through a front to see how it is.',
 };
 
-/** Seconds behind the hub from which it is worth a colour: a change waits 2 s for everybody. */
-const lagging = 10;
+/** Seconds without a word of the hub that are worth a colour: a quiet long poll lasts half of it. */
+const lagging = 60;
 
 function sumOf(cells: readonly CellRow[], what: 'machines' | 'findings'): Record<string, number> {
   const sum: Record<string, number> = {};
@@ -41,7 +41,8 @@ export function CellsPage() {
   const cells = useQuery(cellsQuery);
   const isHub = useQuery(programQuery).data?.program === 'hub';
   if (cells.isPending) return <Waiting what="the cells" />;
-  if (!cells.data) return <Failed error={cells.error} what="the cells" again={() => void queries.invalidateQueries({ queryKey: ['cells'] })} />;
+  if (!cells.data)
+    return <Failed error={cells.error} what="the cells" again={() => void queries.invalidateQueries({ queryKey: ['cells'] })} />;
   const absent = cells.data.filter((cell) => standingOf(cell) === 'absent');
   return (
     <div className="page">
@@ -59,7 +60,7 @@ export function CellsPage() {
               {counted(totalOf(sumOf(cells.data, 'machines')), 'machine')}
               {absent.length > 0 && ', those of absent cells not counted'}
             </p>
-            <StateBar byState={sumOf(cells.data, 'machines')} />
+            {totalOf(sumOf(cells.data, 'machines')) > 0 && <StateBar byState={sumOf(cells.data, 'machines')} />}
           </>
         )}
       </section>
@@ -112,7 +113,9 @@ function CellCard({ cell }: { readonly cell: CellRow }) {
         </div>
         <div>
           <dt>Hub heard</dt>
-          <dd className={cell.lag !== null && cell.lag > lagging ? 'bad' : ''}>{cell.lag === null ? '—' : `${lasting(cell.lag * 1000)} ago`}</dd>
+          <dd className={cell.lag !== null && cell.lag > lagging ? 'bad' : ''}>
+            {cell.lag === null ? '—' : `${lasting(cell.lag * 1000)} ago`}
+          </dd>
         </div>
         <div>
           <dt>Settings</dt>

@@ -8,7 +8,7 @@ import { Age } from '../parts/age.tsx';
 import { Empty, Failed, Partial, Waiting } from '../parts/notice.tsx';
 import { useToasts } from '../parts/toast.tsx';
 import { path } from '../path.ts';
-import { usePerson } from '../session.ts';
+import { programQuery, usePerson } from '../session.ts';
 
 type Finding = RouteReply<'Finding.read'>;
 
@@ -20,7 +20,15 @@ const findingsQuery = queryOptions({
 
 export function FindingsPage() {
   const queries = useQueryClient();
-  const findings = useQuery(findingsQuery);
+  const isHub = useQuery(programQuery).data?.program === 'hub';
+  const findings = useQuery({ ...findingsQuery, enabled: !isHub });
+  if (isHub)
+    return (
+      <Empty>
+        <h1>The hub keeps no findings.</h1>
+        <p>Each cell has its own; sign in at a front to see them all.</p>
+      </Empty>
+    );
   if (findings.isPending) return <Waiting what="the findings" />;
   if (!findings.data)
     return <Failed error={findings.error} what="the findings" again={() => void queries.invalidateQueries({ queryKey: ['findings'] })} />;
@@ -31,7 +39,7 @@ export function FindingsPage() {
       <Partial cells={cells}>Their findings are not shown.</Partial>
       {body.length === 0 ? (
         <Empty>
-          <h2>Nothing to look at.</h2>
+          <h2>{(cells?.absent.length ?? 0) > 0 ? 'Nothing to look at in the cells that answered.' : 'Nothing to look at.'}</h2>
           <p>A finding is something that somebody should see to. None is open.</p>
         </Empty>
       ) : (

@@ -35,7 +35,13 @@ export function MachinePage({ systemId }: { readonly systemId: string }) {
       </Empty>
     );
   if (!machine)
-    return <Failed error={error} what={`machine ${systemId}`} again={() => void queries.invalidateQueries({ queryKey: ['machine', systemId] })} />;
+    return (
+      <Failed
+        error={error}
+        what={`machine ${systemId}`}
+        again={() => void queries.invalidateQueries({ queryKey: ['machine', systemId] })}
+      />
+    );
   return (
     <div className="page machine">
       <nav className="crumbs" aria-label="Where this is">

@@ -85,7 +85,9 @@ export function MachinesPage({ search }: { readonly search: MachineSearch }) {
           ))}
         </div>
         <p className="count" role="status">
-          {rows.length === all?.length ? counted(rows.length, 'machine') : `${rows.length.toLocaleString('en')} of ${counted(all?.length ?? 0, 'machine')}`}
+          {rows.length === all?.length
+            ? counted(rows.length, 'machine')
+            : `${rows.length.toLocaleString('en')} of ${counted(all?.length ?? 0, 'machine')}`}
         </p>
       </div>
       <Partial cells={machines.data.cells}>Machines seen there before are shown as they were last seen.</Partial>
@@ -95,7 +97,7 @@ export function MachinesPage({ search }: { readonly search: MachineSearch }) {
       )}
       {all?.length === 0 ? (
         <Empty>
-          <h2>No machines yet.</h2>
+          <h2>{(machines.data.cells?.absent.length ?? 0) > 0 ? 'No machines in the cells that answered.' : 'No machines yet.'}</h2>
           <p>Machines that boot from the network on a VLAN that enlists add themselves. Switch one on.</p>
         </Empty>
       ) : rows.length === 0 ? (
@@ -108,7 +110,11 @@ export function MachinesPage({ search }: { readonly search: MachineSearch }) {
           </p>
         </Empty>
       ) : (
-        <MachineTable rows={rows} sort={search.sort ?? 'hostname'} onSort={(sort) => change({ sort: sort === 'hostname' ? undefined : sort })} />
+        <MachineTable
+          rows={rows}
+          sort={search.sort ?? 'hostname'}
+          onSort={(sort) => change({ sort: sort === 'hostname' ? undefined : sort })}
+        />
       )}
     </div>
   );

@@ -6,7 +6,7 @@ import { Input } from 'react-aria-components/Input';
 import { Label } from 'react-aria-components/Label';
 import { TextField } from 'react-aria-components/TextField';
 import { errorText } from '../api.ts';
-import { programQuery, signIn } from '../session.ts';
+import { programName, programQuery, signIn } from '../session.ts';
 
 export function SignInPage() {
   const queries = useQueryClient();
@@ -23,7 +23,7 @@ export function SignInPage() {
       <form onSubmit={submit}>
         <img src="/icon.svg" alt="" width="44" height="44" />
         <h1>Sign in to Muster</h1>
-        <p className="faint">{program ? `${program.program} ${program.name} · version ${program.version}` : ' '}</p>
+        <p className="faint">{program ? `${programName(program)} · version ${program.version}` : ' '}</p>
         <TextField value={username} onChange={setUsername} name="username" isRequired autoFocus autoComplete="username">
           <Label>Name</Label>
           <Input autoCapitalize="none" spellCheck={false} />

@@ -3,7 +3,7 @@
  * so that a repeated call gets the same answer and nothing secret is stored. A database that was sealed with another key is refused.
  */
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
-import { open, readFile, rename, stat } from 'node:fs/promises';
+import { link, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 export interface SecretKey {
@@ -36,17 +36,20 @@ export async function readSecretKey(folder: string): Promise<SecretKey> {
     if ((mode & 0o077) !== 0) throw new WrongSecretKey(`${path} can be read by others: run chmod 600 ${path}`);
     return makeSecretKey(found, path);
   }
-  const fresh = randomBytes(32);
-  const draft = `${path}.new`;
+  // Under a name of its own and then linked: a start that was killed in between leaves nothing in the way, and of two first starts one wins.
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
   const file = await open(draft, 'wx', 0o600);
-  await file.writeFile(fresh);
+  await file.writeFile(randomBytes(32));
   await file.sync();
   await file.close();
-  await rename(draft, path);
+  await link(draft, path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await rm(draft);
   const parent = await open(dirname(path));
   await parent.sync();
   await parent.close();
-  return makeSecretKey(fresh, path);
+  return makeSecretKey(await readFile(path), path);
 }
 
 /** @throws WrongSecretKey unless `bytes` are 32. */
@@ -65,7 +68,7 @@ export function makeSecretKey(bytes: Buffer, path = 'secret.key'): SecretKey {
     },
     open(sealed) {
       try {
-        const decipher = createDecipheriv('aes-256-gcm', sealing, sealed.subarray(0, 12));
+        const decipher = createDecipheriv('aes-256-gcm', sealing, sealed.subarray(0, 12), { authTagLength: 16 });
         decipher.setAuthTag(sealed.subarray(12, 28));
         return Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]);
       } catch {

@@ -118,7 +118,11 @@ export async function heartbeat(db: CellDb, systemId: string, bootId: string, pr
     from operation o
     where t.system_id = ${systemId} and t.boot_id = ${bootId} and t.voided is null and t.spent is null
       and o.id = t.operation_id and o.outcome = 'live' and not o.abort_asked`.execute(db);
-  return done.numAffectedRows === 1n;
+  if (done.numAffectedRows === 1n) return true;
+  // Its spend was committed and the answer is still on its way, or was lost: what it says is what counts, not this.
+  const { rows } = await sql`
+    select from ticket where system_id = ${systemId} and boot_id = ${bootId} and spent is not null and voided is null`.execute(db);
+  return rows.length > 0;
 }
 
 /** Spend the ticket of this boot. Repeating it is harmless. False: this boot owns no ticket that could be spent. */

@@ -37,7 +37,8 @@ export async function runProgram(program: string, argv: readonly string[], optio
   // A group of its own: mmdebstrap's children must not outlive an aborted build.
   const child = spawn(program, argv, {
     cwd: options.cwd,
-    env: { ...process.env, LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive', ...options.env },
+    // Nothing of our own environment: the same build for whoever runs it.
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/nonexistent', LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -4,7 +4,6 @@
  */
 import { Type } from 'typebox';
 import { get, optional, resource } from '../route.ts';
-import { MacAddress } from './field.ts';
 
 const script = { reply: Type.String(), type: 'text', policy: 'anonymous', reach: 'own' } as const;
 const file = { reply: Type.Unknown(), type: 'binary', errors: ['not_found'], policy: 'anonymous', reach: 'own' } as const;
@@ -27,10 +26,11 @@ export const bootRoutes = {
       read: get({
         doc: 'Fetch what this machine is to boot now.\n\nA machine is found by any of its MAC addresses or its UUID. Whatever is unsure boots its own disk.',
         params: {
-          mac: optional(Type.Array(MacAddress), 'A MAC address of the machine; may be repeated.'),
-          uuid: optional(Type.String({ maxLength: 64 }), 'Its SMBIOS UUID.'),
-          platform: optional(Type.String({ maxLength: 32 }), 'What iPXE runs on: pcbios or efi.'),
-          arch: optional(Type.String({ maxLength: 32 }), 'Its architecture as iPXE calls it: i386, x86_64 or arm64.'),
+          // Firmware cannot act on a 400: what is no MAC or UUID is left out, and the machine is then an unknown one.
+          mac: optional(Type.Array(Type.String()), 'A MAC address of the machine; may be repeated.'),
+          uuid: optional(Type.String(), 'Its SMBIOS UUID.'),
+          platform: optional(Type.String(), 'What iPXE runs on: pcbios or efi.'),
+          arch: optional(Type.String(), 'Its architecture as iPXE calls it: i386, x86_64 or arm64.'),
         },
         ...script,
       }),
