@@ -26,4 +26,10 @@ export const npmTestRuns: readonly NpmTestRun[] = [
   { name: 'quiet-install', args: [], seconds: 40, sets: ['cell'], root: true, aside: true },
   // 35 s beside much other work, 13 of them one commissioning; the page's build (2 s) included.
   { name: 'ui', args: [], seconds: 40, sets: ['browser'], root: false, aside: true },
+  // A SeaBIOS and an OVMF machine side by side from power-on to released; 100 s of it are the two images with a cold cache.
+  { name: 'metal', args: [], seconds: 520, sets: ['cell', 'image', 'metal'], root: true, aside: false },
+  // The agent against a cell that loses replies, refuses and aborts: the parts that metal does not have.
+  { name: 'agent-alone', args: ['commission', 'refused', 'ended'], seconds: 90, sets: ['image', 'metal'], root: true, aside: true },
+  // Firmware and BMCs alone, switched by the cell's own drivers.
+  { name: 'rack-smoke', args: [], seconds: 25, sets: ['cell', 'metal'], root: true, aside: true },
 ];

@@ -46,6 +46,7 @@ const configOf = async (name: string, more: Partial<CellConfig> = {}): Promise<C
   image_sources: [images.source],
   kernel_parameters: 'console=ttyS0',
   boot_slots: 64,
+  keep_events_days: 30,
   ...more,
 });
 
@@ -112,13 +113,17 @@ async function readyMachine() {
     disks: [{ name: 'vda', serial: 'DISK1', size: 8_589_934_592, block_size: 512 }],
     interfaces: [{ name: 'eth0', mac: machine.mac, boot: true }],
   };
-  const results = (await cell.base.database.db.selectFrom('script_result').select('id').where('system_id', '=', systemId).execute());
-  const form = new FormData();
-  for (const [name, value] of Object.entries({ op: 'signal', status: 'WORKING', exit_status: '0', name: '50-muster-inventory', script_result_id: String(results[0]!.id) })) form.append(name, value);
-  form.append('50-muster-inventory.out', new Blob([JSON.stringify(inventory)]), '50-muster-inventory.out');
-  const packed = new Response(form);
-  const signal = await askFrom({ method: 'POST', url: `${cell.url}/MAAS/metadata/latest/`, from: machine.from, headers: { ...signed(key), 'content-type': packed.headers.get('content-type')! }, body: new Uint8Array(await packed.arrayBuffer()), signal: AbortSignal.timeout(10_000) });
-  expect(signal.status, signal.body.toString()).toBe(200);
+  const results = await cell.base.database.db.selectFrom('script_result').select(['id', 'name']).where('system_id', '=', systemId).execute();
+  for (const { id, name } of results) {
+    const form = new FormData();
+    for (const [field, value] of Object.entries({ op: 'signal', status: 'WORKING', exit_status: '0', name, script_result_id: String(id) })) form.append(field, value);
+    form.append(`${name}.out`, new Blob([name === '50-muster-inventory' ? JSON.stringify(inventory) : 'fine']), `${name}.out`);
+    const packed = new Response(form);
+    const headers = { ...signed(key), 'content-type': packed.headers.get('content-type')! };
+    const body = new Uint8Array(await packed.arrayBuffer());
+    const signal = await askFrom({ method: 'POST', url: `${cell.url}/MAAS/metadata/latest/`, from: machine.from, headers, body, signal: AbortSignal.timeout(10_000) });
+    expect(signal.status, signal.body.toString()).toBe(200);
+  }
   await send(machine.from, `${agent}spend`, [['boot_id', boot], ['outcome', 'done'], ['disk', disk()]], signed(key));
   await becomes(systemId, 'Ready');
   return { ...machine, systemId, spentNonce: nonce };

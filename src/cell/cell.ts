@@ -78,14 +78,14 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   const { database } = base;
   const { db } = database;
   // The doors are asked only once global config is open; they need its reader, it needs them.
-  let reader: GlobalReader | undefined;
+  const opened: { reader?: GlobalReader } = {};
   const readerNow = (): GlobalReader => {
-    if (!reader) throw new Error('global config is not open yet');
-    return reader;
+    if (!opened.reader) throw new Error('global config is not open yet');
+    return opened.reader;
   };
   const doors = { usage: usageDoor(db, readerNow), spaces: spaceDoor(db, readerNow) };
   const global = stack.use(await openCellGlobal(config, base, options.version, doors, log));
-  reader = global.reader;
+  opened.reader = global.reader;
   const ending = new AbortController();
   const serviceUrl = `http://${config.service_address}:${config.port}`;
   const trouble = (service: string, reason: string) => {

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bootIdOf, image, keyOf, machineCell, type MachineCell } from '../../../test/machine-cell.ts';
 import { openEpoch, writeMark } from '../../postgres/epoch-file.ts';

@@ -29,8 +29,3 @@ export async function openFinding(tx: CellDb, finding: NewFinding): Promise<void
     data: { finding: rows[0].id, severity: findingKinds[finding.kind].severity },
   });
 }
-
-/** Close the open finding of this kind and subject, when what it told of is no longer so. */
-export async function resolveFinding(tx: CellDb, kind: FindingKind, subject: string, by: string): Promise<void> {
-  await sql`update finding set resolved = now(), resolved_by = ${by} where kind = ${kind} and subject = ${subject} and resolved is null`.execute(tx);
-}

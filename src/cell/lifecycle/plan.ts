@@ -67,9 +67,6 @@ export type Step =
 
 export type Waiting = 'power' | 'hands' | 'check_in' | 'agent' | 'power_off' | 'system' | 'rescue';
 
-/** Names of all steps, for kill points, docs and the UI. */
-export const stepNames = ['fetch_image', 'issue_ticket', 'void_ticket', 'apply_dhcp', 'power', 'wait', 'finish'] as const;
-
 /** How many tickets one operation may use: the first and two more after "did not netboot" or a silent agent. */
 export const ticketsAllowed = 3;
 /** From the power verb's end to the agent's check-in. Firmware that tries every NIC needs up to 5 min each (Cloudflare, peers.md §3). */

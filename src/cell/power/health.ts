@@ -18,7 +18,6 @@ export const freshHealth: BmcHealth = { lastCallAt: undefined, lastFailureAt: un
 const gapMs = 500;
 const firstBackoffMs = 2_000;
 const longestBackoffMs = 300_000;
-const breakerFailures = 5;
 // Most BMCs lock an account after three wrong passwords, for 5 to 15 minutes; two is below that.
 const hardFailures = 2;
 const hardPauseMs = 15 * 60_000;
@@ -55,11 +54,6 @@ export function earliestCommand(health: BmcHealth, jitter: number): number {
 export function pauseMs(failures: number, jitter: number): number {
   const pause = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(Math.max(0, failures - 1), 20));
   return pause * (1 - Math.min(1, Math.max(0, jitter)) / 2);
-}
-
-/** Open: five failures in a row, still pausing. A caller who does not want to wait is told so at once. */
-export function breakerOpen(health: BmcHealth, now: number): boolean {
-  return health.failuresInRow >= breakerFailures && now < earliestCommand(health, 0);
 }
 
 /** The settings are wrong and asking again would only lock the account; one more try every 15 min, or when they are changed. */
