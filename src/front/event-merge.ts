@@ -93,7 +93,7 @@ export async function gatherStream(context: FrontContext, route: Route, call: Lo
           if (reply.status !== 200) throw new Error(`answered ${reply.status}`);
           await queue.put({ cell, here: true });
           // It was away, and where it stood is not known: whoever watches must look anew.
-          if (!reached.has(cell.number)) await queue.put({ cell, event: { event: 'reset', data: '' } });
+          if (!reached.has(cell.number)) await queue.put({ cell, event: { event: 'reset', data: '{}' } });
         }
         for await (const event of eventsOf(reply)) {
           pause = pauses[0];
