@@ -52,10 +52,12 @@ function makeLog(program: string, name: string): Logger {
   return pino({ level: environment['MUSTER_LOG_LEVEL'] ?? 'info', base: { program, name } }, pino.destination({ dest: 2, sync: true }));
 }
 
+const pageFolder = join(import.meta.dirname, '../dist/ui');
+const webPage = existsSync(join(pageFolder, 'index.html'));
+
 /** The web page, as `npm start` and `npm test` build it; a program runs without one too. */
 async function webPages(): Promise<{ readonly pages?: Pages }> {
-  const folder = join(import.meta.dirname, '../dist/ui');
-  return existsSync(join(folder, 'index.html')) ? { pages: await staticPages(folder) } : {};
+  return webPage ? { pages: await staticPages(pageFolder) } : {};
 }
 
 /** Resolves at the first SIGTERM or SIGINT, or when the process that runs us is gone; a second signal ends at once. */
@@ -118,6 +120,7 @@ const tree = {
   // Settings of a single program are not for every program of the tree.
   environment: Object.fromEntries(Object.entries(environment).filter(([name]) => !settings.includes(name))),
   write,
+  webPage,
   untilStopped,
   whyNoLoaders: () =>
     readLoaders().then(

@@ -88,20 +88,27 @@ test('every route says who may use it; the anonymous ones that write are known b
   expect(open.toSorted()).toEqual(openWrites);
 });
 
-/** What a stranger may send with POST: enlist, sign in, prove a nonce or a token, and two that answer OK and do nothing. */
-const openWrites = ['AgentCheckIn.create', 'AgentEnlist.create', 'MetadataById.netboot_off'];
+/** What a stranger may send with POST: enlist, sign in, prove a nonce or a join token, and one that answers OK and does nothing. */
+const openWrites = ['AgentCheckIn.create', 'AgentEnlist.create', 'Authenticate.create', 'MetadataById.netboot_off', 'ReplicaJoin.join', 'Session.create'];
 
-test.each(all.filter(([, route]) => route.policy !== 'anonymous' && route.policy !== 'nonce'))('%s refuses strangers and made-up keys', async (_id, route) => {
+const guarded = all.filter(([, route]) => route.policy !== 'anonymous' && route.policy !== 'nonce');
+const refused = new Set<string>();
+
+test.each(guarded)('%s refuses strangers and made-up keys', async (id, route) => {
   for (const headers of [{}, { authorization: oauthHeader('a:b:c') }, { authorization: 'Bearer x.y.z' }, { cookie: 'sessionid=x' }]) {
     const reply = await ask(route, headers, route.method === 'GET' || route.method === 'DELETE' ? undefined : 'a=b');
-    // A route that is another program's is no route here.
-    const isElsewhere = reply.statusCode === 404 && /Unknown API endpoint/.test(reply.body);
-    const isUnknownOp = reply.statusCode === 400 && /Unrecognised signature/.test(reply.body) && !isServed(route);
-    if (!isElsewhere && !isUnknownOp) expect([401, 403], `${reply.statusCode} ${reply.body.slice(0, 200)}`).toContain(reply.statusCode);
+    // Only another program has it: there is no such route here.
+    const isElsewhere = /^Unknown API endpoint|Unrecognised signature/.test(reply.body);
+    expect(isElsewhere ? [400, 404, 405] : [401, 403], `${reply.statusCode} ${reply.body.slice(0, 200)}`).toContain(reply.statusCode);
+    if (!isElsewhere) refused.add(id);
   }
 });
 
-const isServed = (route: Route): boolean => route.reach !== 'any' && route.policy !== 'cell';
+test('and nearly all of them are served by a cell', () => {
+  expect(guarded.map(([id]) => id).filter((id) => !refused.has(id)).toSorted()).toEqual(elsewhere);
+});
+
+const elsewhere: readonly string[] = [];
 
 test('nothing that a stranger sends changes a row, but enlisting on a VLAN that enlists', async () => {
   const before = await content();

@@ -57,7 +57,7 @@ async function runDemo(given: TreeCommand, flags: DemoFlags): Promise<void> {
   const wanted = options.cells * deployedPerCell + vms;
   if (flags.exit !== true) {
     story.tell(`deployed ${count} of ${wanted}`);
-    tellAccess(tree, story);
+    tellAccess(tree, story, given.webPage);
     tellCommands(tree, story, await freeMachine(tree));
     await ended;
     story.tell('stopping: racks, fronts, cells, then the hub');

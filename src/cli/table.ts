@@ -48,6 +48,7 @@ function at(item: unknown, path: string): unknown {
 
 function show(value: unknown): string {
   if (value === null || value === undefined) return '';
+  if (typeof value === 'number' && !Number.isInteger(value)) return value.toFixed(1);
   const text =
     Array.isArray(value) && value.every((one) => typeof one !== 'object')
       ? value.join(' ')

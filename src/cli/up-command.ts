@@ -13,6 +13,8 @@ export interface TreeCommand {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly write: (text: string) => void;
   readonly untilStopped: () => Promise<void>;
+  /** Whether hub and fronts serve the web page. */
+  readonly webPage: boolean;
   /** Why there are no boot loaders to serve; undefined when there are. */
   readonly whyNoLoaders: () => Promise<string | undefined>;
 }
@@ -57,10 +59,11 @@ export function treeOptions(given: TreeCommand, flags: TreeFlags, story: Story, 
 }
 
 /** Where it is and how to get in. */
-export function tellAccess(tree: Tree, story: Story): void {
+export function tellAccess(tree: Tree, story: Story, webPage: boolean): void {
   const { plan, admin } = tree;
   story.say('');
   story.say(`  URL       ${plan.fronts.map(({ url }) => `${url}/MAAS/`).join('  ')}`);
+  if (webPage) story.say(`  web page  ${plan.fronts.map(({ url }) => `${url}/`).join('  ')}`);
   story.say(`  user      ${admin.username}`);
   story.say(`  password  ${admin.password ?? '(as it was)'}`);
   story.say(`  API key   ${admin.apiKey}`);
@@ -77,7 +80,7 @@ export function upCommand(given: TreeCommand): Command {
     const story = createStory(given.write);
     const { signal, ended } = stopSignal(given);
     await using tree = await raiseTree(treeOptions(given, flags, story, signal));
-    tellAccess(tree, story);
+    tellAccess(tree, story, given.webPage);
     story.say('Ctrl-C stops it.');
     await ended;
     story.tell('stopping: fronts, then cells, then the hub');
