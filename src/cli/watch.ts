@@ -1,6 +1,7 @@
 /** `muster watch`: what happens, as it happens, one line an event; goes on where it was after a break. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
+import { eventKinds, type EventKind } from '../contract/events.ts';
 import { ApiError, createClient, type Client } from '../http/client.ts';
 import { eventParser, type ServerEvent } from '../http/event-stream.ts';
 import { chooseProfile, readProfiles } from './profile-file.ts';
@@ -48,14 +49,15 @@ async function* follow(client: Client, level: string, after: string | undefined)
 
 /** One line of an event's data; text that is no event is shown as it is. */
 export function lineOf(data: string): string {
-  let found: Partial<Record<'at' | 'cell' | 'hostname' | 'system_id' | 'description', unknown>>;
+  let found: Partial<Record<'at' | 'cell' | 'hostname' | 'system_id' | 'kind' | 'description', unknown>>;
   try {
     found = JSON.parse(data) as typeof found;
   } catch {
     found = { description: data };
   }
-  const { at, cell, hostname, system_id, description } = found ?? {};
-  const words = [typeof at === 'string' ? at.slice(11, 19) : '', cell, hostname ?? system_id, description];
+  const { at, cell, hostname, system_id, kind, description } = found ?? {};
+  const title = typeof kind === 'string' && Object.hasOwn(eventKinds, kind) ? eventKinds[kind as EventKind].type : undefined;
+  const words = [typeof at === 'string' ? at.slice(11, 19) : '', cell, hostname ?? system_id, title, description];
   const text = words.flatMap((word) => (typeof word === 'string' && word !== '' ? [word] : [])).join('  ');
   return `${text.replace(/[\p{Cc}\p{Cf}]/gu, ' ')}\n`;
 }

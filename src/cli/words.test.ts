@@ -108,7 +108,15 @@ test('any event is one line', () => {
       expect(lineOf(data)).toMatch(/^[^\p{Cc}]*\n$/u);
     }),
   );
-  expect(lineOf(JSON.stringify({ at: '2026-11-23T13:21:12.345Z', cell: 'c1', hostname: 'calm-otter', description: 'Deployed' }))).toBe(
-    '13:21:12  c1  calm-otter  Deployed\n',
-  );
+  expect(
+    lineOf(
+      JSON.stringify({
+        at: '2026-11-23T13:21:12.345Z',
+        cell: 'c1',
+        hostname: 'calm-otter',
+        kind: 'status_changed',
+        description: 'Deployed',
+      }),
+    ),
+  ).toBe('13:21:12  c1  calm-otter  Node changed status  Deployed\n');
 });

@@ -13,6 +13,8 @@ export interface NewVerb {
   readonly nonce?: string;
   readonly requestedBy: string;
   readonly soft?: boolean;
+  /** For so many milliseconds the machine is only looked at: it is about to do it by itself. */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -26,10 +28,10 @@ export async function intendVerb(tx: CellDb, wanted: NewVerb): Promise<number> {
       update power_verb set state = 'closed', ended = now(), error = 'replaced by a newer order'
       where system_id = ${wanted.systemId} and state in ('live', 'hands')
       returning first_sent, sent, sent_call, sent_outcome, sent_failure)
-    insert into power_verb (bmc_id, system_id, operation_id, nonce, verb, next_boot, requested_by, soft,
+    insert into power_verb (bmc_id, system_id, operation_id, nonce, verb, next_boot, requested_by, soft, not_before,
                             first_sent, sent, sent_call, sent_outcome, sent_failure)
     select m.bmc_id, m.system_id, ${wanted.operationId ?? null}, ${wanted.nonce ?? null}, ${wanted.verb}, ${wanted.nextBoot ?? null},
-           ${wanted.requestedBy}, ${wanted.soft ?? false}, r.first_sent, r.sent, r.sent_call, r.sent_outcome, r.sent_failure
+           ${wanted.requestedBy}, ${wanted.soft ?? false}, now() + ${wanted.patienceMs ?? null}::float8 * interval '1 millisecond', r.first_sent, r.sent, r.sent_call, r.sent_outcome, r.sent_failure
     from machine m left join replaced r on true where m.system_id = ${wanted.systemId} returning id`.execute(tx);
   const id = rows[0]?.id;
   if (id === undefined) throw new LostRace(`machine ${wanted.systemId} is gone`);
@@ -56,6 +58,7 @@ export interface DueVerb {
   readonly sent_outcome: 'open' | 'accepted' | 'unknown' | 'not-done' | null;
   readonly sent_failure: string | null;
   readonly boots: number;
+  readonly not_before: number | null;
   readonly power_type: string;
   readonly power_state: PowerState;
   readonly power_state_at: number | null;
@@ -89,7 +92,7 @@ export async function claimVerbs(tx: CellDb, limit: number, leaseMs: number): Pr
     select t.id, t.fence, t.system_id, t.bmc_id, t.operation_id, t.verb, t.next_boot, t.next_boot_ordered, t.next_boot_failures, t.soft,
            ${ms('t.intended')} as intended, t.sends, ${ms('t.sent')} as sent, t.sent_call, t.sent_outcome, t.sent_failure,
            (select count(*)::int from boot b where b.system_id = t.system_id and b.started > coalesce(t.first_sent, t.intended)) as boots,
-           m.power_type, m.power_state, ${ms('m.power_state_at')} as power_state_at, m.power_evidence, t.health,
+           ${ms('t.not_before')} as not_before, m.power_type, m.power_state, ${ms('m.power_state_at')} as power_state_at, m.power_evidence, t.health,
            ${ms('clock_timestamp()')} as now
     from taken t join machine m using (system_id)`.execute(tx);
   return rows;

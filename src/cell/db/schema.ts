@@ -288,6 +288,7 @@ export interface PowerVerbTable {
   next_boot_ordered: Filled<boolean>;
   next_boot_failures: Filled<number>;
   soft: Filled<boolean>;
+  not_before: OptionalStamp;
   intended: Stamp;
   sends: Filled<number>;
   first_sent: OptionalStamp;

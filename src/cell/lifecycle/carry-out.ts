@@ -86,6 +86,7 @@ export async function carryOut(executor: Executor, claimed: ClaimedOperation, ro
           requestedBy: row.requested_by,
           ...(nonce === undefined ? {} : { nonce }),
           ...(step.nextBoot ? { nextBoot: step.nextBoot } : {}),
+          ...(step.patience === undefined ? {} : { patienceMs: step.patience }),
         });
         door.killPoint('power:after-effect');
         await stepTaken(tx, claimed, again(`power_${step.verb}`, '', lookAgain));

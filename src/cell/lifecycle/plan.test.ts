@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { operations, type OperationKind } from '../../contract/operation.ts';
-import { lookAgain, netbootWithin, plan, silentAfter, ticketsAllowed, type OperationFacts, type Step, type TicketFacts, type VerbFacts } from './plan.ts';
+import { lookAgain, netbootWithin, offGrace, plan, silentAfter, ticketsAllowed, type OperationFacts, type Step, type TicketFacts, type VerbFacts } from './plan.ts';
 
 const start = 1_000_000_000_000;
 
@@ -78,8 +78,7 @@ test('commissioning ends when the machine is confirmed off, failed scripts fail 
   const spent = ticket({ checkedIn: start, spent: start + 900, outcome: 'done' });
   const on = { hands: false, queryable: true, state: 'on', at: start } as const;
   const base = { kind: 'commission', ticket: spent, tickets: 1, power: on } as const;
-  expect(plan(facts(base))).toMatchObject({ do: 'wait', for: 'power_off' });
-  expect(plan(facts({ ...base, now: start + 30_000 }))).toEqual({ do: 'power', verb: 'off' });
+  expect(plan(facts(base))).toEqual({ do: 'power', verb: 'off', patience: offGrace });
   const off = { ...on, state: 'off', at: start + 1000 } as const;
   expect(plan(facts({ ...base, now: start + 2000, power: off }))).toMatchObject({ do: 'finish', outcome: 'done' });
   expect(plan(facts({ ...base, now: start + 2000, power: off, scriptsFailed: 1 }))).toMatchObject({ do: 'finish', outcome: 'failed' });

@@ -61,11 +61,11 @@ export type Step =
   | { readonly do: 'issue_ticket' }
   | { readonly do: 'void_ticket'; readonly reason: string }
   | { readonly do: 'apply_dhcp' }
-  | { readonly do: 'power'; readonly verb: 'on' | 'off' | 'cycle'; readonly nextBoot?: 'network' }
+  | { readonly do: 'power'; readonly verb: 'on' | 'off' | 'cycle'; readonly nextBoot?: 'network'; readonly patience?: number }
   | { readonly do: 'wait'; readonly for: Waiting; readonly until: number }
   | { readonly do: 'finish'; readonly outcome: 'done' | 'failed' | 'aborted'; readonly error: string };
 
-export type Waiting = 'power' | 'hands' | 'check_in' | 'agent' | 'power_off' | 'system' | 'rescue';
+export type Waiting = 'power' | 'hands' | 'check_in' | 'agent' | 'system' | 'rescue';
 
 /** How many tickets one operation may use: the first and two more after "did not netboot" or a silent agent. */
 export const ticketsAllowed = 3;
@@ -73,7 +73,7 @@ export const ticketsAllowed = 3;
 export const netbootWithin = 15 * 60_000;
 /** An agent reports at least every 30 s; ten minutes of silence means that it is gone. */
 export const silentAfter = 10 * 60_000;
-/** The ephemeral environment powers itself off; before this the cell does not help. */
+/** The ephemeral environment powers itself off; for this long the cell only looks. */
 export const offGrace = 10_000;
 /** An operation looks again at least this often, notified or not. */
 export const lookAgain = 15_000;
@@ -165,15 +165,14 @@ function afterSpent(facts: OperationFacts, ticket: TicketFacts, spent: number): 
     return wait('system', facts, facts.deadline);
   }
   const result = facts.scriptsFailed > 0 ? finish('failed', `${facts.scriptsFailed} script(s) failed`) : finish('done', '');
-  if (facts.now < spent + offGrace && facts.power.queryable && !confirmedOff(facts, spent)) return wait('power_off', facts, spent + offGrace);
-  return offThen(facts, spent, result);
+  return offThen(facts, spent, result, offGrace);
 }
 
 /** Make sure that the machine is off, with evidence from after `since` where the driver can tell, then do `next`. */
-function offThen(facts: OperationFacts, since: number, next: Step): Step {
+function offThen(facts: OperationFacts, since: number, next: Step, patience = 0): Step {
   if (facts.power.hands || confirmedOff(facts, since)) return next;
   const off = facts.verb?.verb === 'off' && facts.verb.intended >= since ? facts.verb : undefined;
-  if (!off) return { do: 'power', verb: 'off' };
+  if (!off) return { do: 'power', verb: 'off', ...(patience > 0 ? { patience } : {}) };
   if (isLive(off)) return wait('power', facts, facts.now + lookAgain);
   if (off.state === 'failed' && !(next.do === 'finish' && next.outcome === 'aborted')) return finish('failed', `power: ${off.error}`);
   return next;

@@ -63,7 +63,7 @@ async function step(options: PowerWorkerOptions, verb: DueVerb, startedAt: reado
   const bmc = await door.targetOf(verb.system_id);
   if (!bmc) return database.transaction((tx) => endVerb(tx, verb, 'failed', 'the machine has no power settings'));
   const health = { ...freshHealth, ...verb.health } as BmcHealth;
-  const decision = decideVerb(factsOf(verb, bmc.type, health, bootSlots(startedAt, options.bootSlots, verb.now)));
+  const decision = patient(verb, bmc.type, decideVerb(factsOf(verb, bmc.type, health, bootSlots(startedAt, options.bootSlots, verb.now))));
   door.killPoint(`power_${decision.kind}:before`);
   const next = await carryOut(options, verb, bmc, health, decision);
   door.killPoint(`power_${decision.kind}:after-effect`);
@@ -71,6 +71,18 @@ async function step(options: PowerWorkerOptions, verb: DueVerb, startedAt: reado
     next.end ? endVerb(tx, verb, next.end, next.text) : releaseVerb(tx, verb, next.dueIn, next.hands ? 'hands' : 'live', next.text),
   );
   door.killPoint(`power_${decision.kind}:after-commit`);
+}
+
+/** How often a machine is looked at that is about to switch itself off, in milliseconds. */
+const lookEvery = 1_500;
+
+/** No order before its time: until then the machine is asked, where it can be. */
+function patient(verb: DueVerb, type: PowerTypeName, decision: VerbDecision): VerbDecision {
+  if (decision.kind !== 'send' || verb.not_before === null || verb.now >= verb.not_before) return decision;
+  const seen = verb.power_state_at ?? -Infinity;
+  if (!drivers[type].capabilities.query) return { kind: 'wait', until: verb.not_before, why: 'It is about to do it by itself.' };
+  if (verb.now - seen >= lookEvery) return { kind: 'query' };
+  return { kind: 'wait', until: Math.min(verb.not_before, seen + lookEvery), why: 'It is about to do it by itself.' };
 }
 
 interface Next {

@@ -316,6 +316,8 @@ create table power_verb (
   next_boot_ordered boolean not null default false,
   next_boot_failures integer not null default 0,
   soft boolean not null default false,
+  -- Until then the machine is only looked at: it is about to do it by itself.
+  not_before timestamptz,
   intended timestamptz not null default now(),
   sends integer not null default 0,
   first_sent timestamptz,
