@@ -72,7 +72,7 @@ export async function staticPages(folder: string): Promise<Pages> {
     pages.set(name, await readPage(path, name));
   }
   const index = pages.get('/index.html');
-  if (!index) throw new Error(`${folder} holds no index.html. Build the web page first: npm run build.`);
+  if (!index) throw new Error(`${folder} holds no index.html. It is built by npm start.`);
   return ({ path }) => {
     const page = pages.get(path);
     if (page) return replyOf(page);
