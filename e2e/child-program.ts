@@ -36,7 +36,9 @@ export async function startProgram(args: readonly string[], options: ChildOption
       text += chunk.toString();
       if (/ is up at /.test(text)) resolve();
     });
-    void ended.then((how) => reject(new Error(`${options.name} ended (${how}) before it was up:\n${readFileSync(log, 'utf8').slice(-3000)}`)));
+    void ended.then((how) =>
+      reject(new Error(`${options.name} ended (${how}) before it was up:\n${readFileSync(log, 'utf8').slice(-3000)}`)),
+    );
   });
   return {
     process: child,

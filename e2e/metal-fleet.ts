@@ -42,7 +42,14 @@ export async function startMetalFleet(rack: Rack, folder: string, images: string
   await joinHub({ url: hub.url, token: frontInvitation.token, fingerprint: hub.fingerprint, role: 'front', folder: join(folder, 'f1') });
   const invitation = await hub.invite('cell', 'c1');
   const cellUrl = `http://${rack.plan.cellAddress}:5240`;
-  await joinHub({ url: hub.url, token: invitation.token, fingerprint: hub.fingerprint, role: 'cell', folder: join(folder, 'c1'), ownUrl: cellUrl });
+  await joinHub({
+    url: hub.url,
+    token: invitation.token,
+    fingerprint: hub.fingerprint,
+    role: 'cell',
+    folder: join(folder, 'c1'),
+    ownUrl: cellUrl,
+  });
   const cell = stack.use(
     await startProgram(
       [
@@ -64,7 +71,18 @@ export async function startMetalFleet(rack: Rack, folder: string, images: string
     await startFront({
       version: 'e2e',
       log,
-      config: { folder: join(folder, 'f1'), listen: ['127.0.0.1'], port: 0, cells: [], gather_ms: 5000, call_ms: 30_000, hub_ms: 10_000, allocate: 'best', retries: 0.1, connections: 16 },
+      config: {
+        folder: join(folder, 'f1'),
+        listen: ['127.0.0.1'],
+        port: 0,
+        cells: [],
+        gather_ms: 5000,
+        call_ms: 30_000,
+        hub_ms: 10_000,
+        allocate: 'best',
+        retries: 0.1,
+        connections: 16,
+      },
     }),
   );
   const client = createClient({ url: front.url, key: admin.apiKey });

@@ -49,7 +49,8 @@ try {
   await using fleet = await startMetalFleet(rack, folder, images);
   timeline.mark('fleet', `hub, front and cell are up: ${fleet.front.url}`);
   const machines = [];
-  for (const kind of kinds) machines.push(await rack.add({ name: kind, firmware: kind === 'uefi' ? 'uefi' : 'bios', bmc: kind === 'uefi' ? 'redfish' : 'ipmi' }));
+  for (const kind of kinds)
+    machines.push(await rack.add({ name: kind, firmware: kind === 'uefi' ? 'uefi' : 'bios', bmc: kind === 'uefi' ? 'redfish' : 'ipmi' }));
   const results = await Promise.allSettled(machines.map((machine) => wholeLife(fleet, machine)));
   failure = results.find((result) => result.status === 'rejected')?.reason;
 } catch (error) {
@@ -59,8 +60,13 @@ try {
 }
 timeline.print();
 if (failure !== undefined) {
-  process.stderr.write(`\nmetal failed: ${failure instanceof Error ? failure.stack : String(failure)}\nconsoles and logs are kept in ${folder}\n`);
-  for (const kind of kinds) process.stderr.write(`\n--- end of the console of ${kind}\n${(await readFile(join(folder, `${kind}.console`), 'utf8').catch(() => '')).slice(-2500)}\n`);
+  process.stderr.write(
+    `\nmetal failed: ${failure instanceof Error ? failure.stack : String(failure)}\nconsoles and logs are kept in ${folder}\n`,
+  );
+  for (const kind of kinds)
+    process.stderr.write(
+      `\n--- end of the console of ${kind}\n${(await readFile(join(folder, `${kind}.console`), 'utf8').catch(() => '')).slice(-2500)}\n`,
+    );
   process.exit(1);
 }
 await rm(folder, { recursive: true, force: true });
@@ -94,13 +100,23 @@ async function wholeLife(fleet: MetalFleet, racked: RackedMachine): Promise<void
   await settled(fleet, system_id, 'Ready', 240, mark);
   const ready = await client.call('Machine.read', { system_id }, {});
   check(ready.memory > 800 && ready.cpu_count >= 1, `memory ${ready.memory} MiB and ${ready.cpu_count} CPU were found`);
-  check(ready.blockdevice_set.some((disk) => disk.serial === machine.spec.diskSerial && disk.size === machine.spec.diskMiB * mebibyte), 'the disk was found by its serial');
+  check(
+    ready.blockdevice_set.some((disk) => disk.serial === machine.spec.diskSerial && disk.size === machine.spec.diskMiB * mebibyte),
+    'the disk was found by its serial',
+  );
   check(ready.hardware_uuid?.toLowerCase() === machine.spec.uuid.toLowerCase(), 'the SMBIOS UUID was found');
   mark('Ready');
 
   const allocated = await client.call('Machines.allocate', {}, { system_id: [system_id] });
   check(allocated.system_id === system_id && allocated.status_name === 'Allocated', 'allocated through the front');
-  await client.call('Machine.deploy', { system_id }, { distro_series: 'debian/12', user_data: Buffer.from('#cloud-config\nwrite_files:\n- path: /etc/muster-e2e\n  content: user-data was here\n').toString('base64') });
+  await client.call(
+    'Machine.deploy',
+    { system_id },
+    {
+      distro_series: 'debian/12',
+      user_data: Buffer.from('#cloud-config\nwrite_files:\n- path: /etc/muster-e2e\n  content: user-data was here\n').toString('base64'),
+    },
+  );
   mark('deploying');
   await settled(fleet, system_id, 'Deployed', 900, mark);
   const deployed = await client.call('Machine.read', { system_id }, {});
@@ -108,8 +124,12 @@ async function wholeLife(fleet: MetalFleet, racked: RackedMachine): Promise<void
   await logIn(fleet, deployed.ip_addresses[0] ?? '', system_id, mark);
 
   const log = await client.call('Events.query', {}, { id: [system_id], level: 'DEBUG', limit: 1000 });
-  const asked = (what: string) => log.events.filter((event) => event.description.includes('/boot/script.ipxe') && event.description.includes(what)).length;
-  check(asked('environment commission') > 0 && asked('environment deploy') > 0 && asked('local') > 1, 'the boot log has the requests of every boot: commission, deploy, twice the local disk');
+  const asked = (what: string) =>
+    log.events.filter((event) => event.description.includes('/boot/script.ipxe') && event.description.includes(what)).length;
+  check(
+    asked('environment commission') > 0 && asked('environment deploy') > 0 && asked('local') > 1,
+    'the boot log has the requests of every boot: commission, deploy, twice the local disk',
+  );
   // Only the cell switched the machine after its first start.
   const strange = startsWithoutOrder(machine, bmc.log).slice(1);
   check(strange.length === 0, `every power change after enlistment was the cell's (${strange.length} were not)`);
@@ -124,29 +144,53 @@ async function wholeLife(fleet: MetalFleet, racked: RackedMachine): Promise<void
 /** Wait until the machine is in this state; note each new step of its operation on the way. */
 async function settled(fleet: MetalFleet, systemId: string, state: string, seconds: number, mark: (what: string) => void): Promise<void> {
   let last = '';
-  await until(`${systemId} is ${state}`, seconds, async () => {
-    const machine = await fleet.client.call('Machine.read', { system_id: systemId }, {});
-    const step = machine.operation ? `${machine.operation.kind}: ${machine.operation.step}` : '';
-    if (step !== last && step !== '') mark(step);
-    last = step;
-    if (/^Failed|failed$/.test(machine.status_name)) throw new Error(`${systemId} is ${machine.status_name}: ${machine.status_message ?? ''} ${machine.error_description}`);
-    return machine.status_name === state ? true : undefined;
-  }, () => `last step: ${last}`);
+  await until(
+    `${systemId} is ${state}`,
+    seconds,
+    async () => {
+      const machine = await fleet.client.call('Machine.read', { system_id: systemId }, {});
+      const step = machine.operation ? `${machine.operation.kind}: ${machine.operation.step}` : '';
+      if (step !== last && step !== '') mark(step);
+      last = step;
+      if (/^Failed|failed$/.test(machine.status_name))
+        throw new Error(`${systemId} is ${machine.status_name}: ${machine.status_message ?? ''} ${machine.error_description}`);
+      return machine.status_name === state ? true : undefined;
+    },
+    () => `last step: ${last}`,
+  );
 }
 
 /** SSH as a user would: cloud-id, instance-id, user-data; a marker and the machine-id outlive a reboot by hand. */
 async function logIn(fleet: MetalFleet, address: string, systemId: string, mark: (what: string) => void): Promise<void> {
   const ssh = async (command: string): Promise<string> => {
-    const options = ['-i', fleet.sshKey, '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'ConnectTimeout=10', '-o', 'BatchMode=yes', '-o', 'LogLevel=ERROR'];
+    const options = [
+      '-i',
+      fleet.sshKey,
+      '-o',
+      'StrictHostKeyChecking=no',
+      '-o',
+      'UserKnownHostsFile=/dev/null',
+      '-o',
+      'ConnectTimeout=10',
+      '-o',
+      'BatchMode=yes',
+      '-o',
+      'LogLevel=ERROR',
+    ];
     const [program = '', ...rest] = rack.inside(['ssh', ...options, `debian@${address}`, command]);
     return (await run(program, rest, { timeout: 60_000 })).stdout.trim();
   };
-  const cloudId = await until('SSH with the user\'s key', 180, () => ssh('cloud-id').catch(() => undefined));
+  const cloudId = await until("SSH with the user's key", 180, () => ssh('cloud-id').catch(() => undefined));
   check(cloudId === 'maas', `cloud-id is ${cloudId}`);
   // cloud-init's MAAS datasource keeps the id that the metadata server gave.
-  const instance = await ssh("sudo cat /run/cloud-init/instance-data.json | tr -d ' \\n' | grep -o '\"instance-id\":\"[^\"]*\"' | head -1");
+  const instance = await ssh('sudo cat /run/cloud-init/instance-data.json | tr -d \' \\n\' | grep -o \'"instance-id":"[^"]*"\' | head -1');
   check(instance.includes(systemId), `the instance-id is ${instance}`);
-  check((await until('the user-data ran', 120, async () => (await ssh('cat /etc/muster-e2e').catch(() => '')) || undefined)).includes('user-data was here'), 'user-data ran');
+  check(
+    (await until('the user-data ran', 120, async () => (await ssh('cat /etc/muster-e2e').catch(() => '')) || undefined)).includes(
+      'user-data was here',
+    ),
+    'user-data ran',
+  );
   const machineId = await ssh('cat /etc/machine-id');
   await ssh('echo here | sudo tee /var/lib/muster-e2e-marker; sync');
   const bootId = await ssh('cat /proc/sys/kernel/random/boot_id');
@@ -169,7 +213,10 @@ async function erased({ machine }: RackedMachine): Promise<void> {
     const { size } = await file.stat();
     for (const position of [0, size - mebibyte]) {
       const { buffer } = await file.read(Buffer.alloc(mebibyte), 0, mebibyte, position);
-      check(buffer.every((byte) => byte === 0), `MiB at ${position} is zero`);
+      check(
+        buffer.every((byte) => byte === 0),
+        `MiB at ${position} is zero`,
+      );
     }
   } finally {
     await file.close();
@@ -183,7 +230,10 @@ async function expectError(status: number, call: Promise<unknown>): Promise<void
     () => undefined,
     (reason: unknown) => reason,
   );
-  check(error instanceof ApiError && error.status === status, `refused with ${status}: ${error instanceof Error ? error.message : 'it was accepted'}`);
+  check(
+    error instanceof ApiError && error.status === status,
+    `refused with ${status}: ${error instanceof Error ? error.message : 'it was accepted'}`,
+  );
 }
 
 function check(holds: boolean, what: string): void {

@@ -25,7 +25,12 @@ export class Timeline {
 }
 
 /** Wait until `ask` gives something, asking every half second. @throws Error that names what did not happen, and what was seen last. */
-export async function until<T>(what: string, seconds: number, ask: () => Promise<T | undefined>, last: () => string = () => ''): Promise<T> {
+export async function until<T>(
+  what: string,
+  seconds: number,
+  ask: () => Promise<T | undefined>,
+  last: () => string = () => '',
+): Promise<T> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const found = await ask();

@@ -59,7 +59,10 @@ beforeAll(async () => {
   const first = await createFirstAdmin(await Authority.open(cell.base.database));
   adminKey = first!.apiKey;
   admin = createClient({ url: cell.url, key: adminKey });
-  await until('the cell knows the admin and the images', async () => (await admin.call('BootResources.read', {}, {}).catch(() => [])).length >= 2);
+  await until(
+    'the cell knows the admin and the images',
+    async () => (await admin.call('BootResources.read', {}, {}).catch(() => [])).length >= 2,
+  );
 }, 120_000);
 afterAll(async () => {
   await cell?.close();
@@ -68,13 +71,19 @@ afterAll(async () => {
 });
 
 async function until(what: string, holds: () => Promise<boolean>, withinMs = 20_000): Promise<void> {
-  for (const end = Date.now() + withinMs; !(await holds()); await sleep(50)) if (Date.now() > end) throw new Error(`${what}: not within ${withinMs} ms`);
+  for (const end = Date.now() + withinMs; !(await holds()); await sleep(50))
+    if (Date.now() > end) throw new Error(`${what}: not within ${withinMs} ms`);
 }
 
 type Answer = { status: number; text: string; headers: Readonly<Record<string, unknown>>; ms: number };
 
 /** A request as a machine at `from` sends it. */
-async function send(from: string, path: string, form?: readonly (readonly [string, string])[], headers: Record<string, string> = {}): Promise<Answer> {
+async function send(
+  from: string,
+  path: string,
+  form?: readonly (readonly [string, string])[],
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const began = performance.now();
   const reply = await askFrom({
     method: form === undefined ? 'GET' : 'POST',
@@ -100,7 +109,12 @@ function newcomer() {
   return { mac: `52:54:00:43:00:${count.toString(16).padStart(2, '0')}`, from: `${network}.0.${count}` };
 }
 async function enlist({ mac, from }: { mac: string; from: string }): Promise<Answer> {
-  return send(from, `${agent}enlist`, [['boot_id', bootIdOf()], ['mac', mac], ['architecture', 'amd64'], ['firmware', 'bios']]);
+  return send(from, `${agent}enlist`, [
+    ['boot_id', bootIdOf()],
+    ['mac', mac],
+    ['architecture', 'amd64'],
+    ['firmware', 'bios'],
+  ]);
 }
 
 /** Through the whole commissioning, as an agent does it: a Ready machine with one disk that was blank. */
@@ -111,22 +125,50 @@ async function readyMachine() {
   await admin.call('Machine.commission', { system_id: systemId }, {});
   const { nonce, boot, key } = await checkedIn(machine);
   const inventory = {
-    schema: 1, architecture: 'amd64', firmware: 'bios', system: {}, mainboard: {}, bios: {}, cpu: { count: 2 }, memory_mib: 1024,
+    schema: 1,
+    architecture: 'amd64',
+    firmware: 'bios',
+    system: {},
+    mainboard: {},
+    bios: {},
+    cpu: { count: 2 },
+    memory_mib: 1024,
     disks: [{ name: 'vda', serial: 'DISK1', size: 8_589_934_592, block_size: 512 }],
     interfaces: [{ name: 'eth0', mac: machine.mac, boot: true }],
   };
-  const results = await cell.base.database.db.selectFrom('script_result').select(['id', 'name']).where('system_id', '=', systemId).execute();
+  const results = await cell.base.database.db
+    .selectFrom('script_result')
+    .select(['id', 'name'])
+    .where('system_id', '=', systemId)
+    .execute();
   for (const { id, name } of results) {
     const form = new FormData();
-    for (const [field, value] of Object.entries({ op: 'signal', status: 'WORKING', exit_status: '0', name, script_result_id: String(id) })) form.append(field, value);
+    for (const [field, value] of Object.entries({ op: 'signal', status: 'WORKING', exit_status: '0', name, script_result_id: String(id) }))
+      form.append(field, value);
     form.append(`${name}.out`, new Blob([name === '50-muster-inventory' ? JSON.stringify(inventory) : 'fine']), `${name}.out`);
     const packed = new Response(form);
     const headers = { ...signed(key), 'content-type': packed.headers.get('content-type')! };
     const body = new Uint8Array(await packed.arrayBuffer());
-    const signal = await askFrom({ method: 'POST', url: `${cell.url}/MAAS/metadata/latest/`, from: machine.from, headers, body, signal: AbortSignal.timeout(10_000) });
+    const signal = await askFrom({
+      method: 'POST',
+      url: `${cell.url}/MAAS/metadata/latest/`,
+      from: machine.from,
+      headers,
+      body,
+      signal: AbortSignal.timeout(10_000),
+    });
     expect(signal.status, signal.body.toString()).toBe(200);
   }
-  await send(machine.from, `${agent}spend`, [['boot_id', boot], ['outcome', 'done'], ['disk', disk()]], signed(key));
+  await send(
+    machine.from,
+    `${agent}spend`,
+    [
+      ['boot_id', boot],
+      ['outcome', 'done'],
+      ['disk', disk()],
+    ],
+    signed(key),
+  );
   await becomes(systemId, 'Ready');
   return { ...machine, systemId, spentNonce: nonce };
 }
@@ -135,44 +177,135 @@ async function checkedIn(machine: { mac: string; from: string }) {
   let nonce = '';
   await until('a boot script with a nonce', async () => (nonce = nonceIn((await bootScript(machine.from, machine.mac)).text)) !== '');
   const boot = bootIdOf();
-  const answer = await send(machine.from, `${agent}check-in`, [['nonce', nonce], ['boot_id', boot], ['mac', machine.mac]]);
+  const answer = await send(machine.from, `${agent}check-in`, [
+    ['nonce', nonce],
+    ['boot_id', boot],
+    ['mac', machine.mac],
+  ]);
   expect(answer.status, answer.text).toBe(200);
   return { nonce, boot, key: keyOf(answer.text) };
 }
 
 const becomes = (systemId: string, state: string) =>
-  until(`${systemId} becomes ${state}`, async () => ((await admin.call('Machine.read', { system_id: systemId }, {})) as { status_name: string }).status_name === state);
+  until(
+    `${systemId} becomes ${state}`,
+    async () => ((await admin.call('Machine.read', { system_id: systemId }, {})) as { status_name: string }).status_name === state,
+  );
 
 describe('machines', () => {
   test('an unknown MAC is enlisted on a VLAN that enlists, and boots its own disk anywhere else', async () => {
     const machine = newcomer();
     expect((await bootScript(machine.from, machine.mac)).text).toContain('muster_purpose=enlist');
     expect((await bootScript('127.0.0.9', machine.mac)).text).toContain('sanboot');
-    expect((await send('127.0.0.9', `${agent}enlist`, [['boot_id', bootIdOf()], ['mac', machine.mac], ['architecture', 'amd64']])).status).toBe(403);
+    expect(
+      (
+        await send('127.0.0.9', `${agent}enlist`, [
+          ['boot_id', bootIdOf()],
+          ['mac', machine.mac],
+          ['architecture', 'amd64'],
+        ])
+      ).status,
+    ).toBe(403);
     expect((await enlist(machine)).status).toBe(200);
     expect((await bootScript(machine.from, machine.mac)).text).toContain('off.lkrn');
   });
 
   test('a wrong nonce, a nonce from elsewhere, a second boot id, foreign data: refused, found, and nothing written', async () => {
     const machine = await readyMachine();
-    const late = await send(machine.from, `${agent}check-in`, [['nonce', machine.spentNonce], ['boot_id', bootIdOf()], ['mac', machine.mac]]);
+    const late = await send(machine.from, `${agent}check-in`, [
+      ['nonce', machine.spentNonce],
+      ['boot_id', bootIdOf()],
+      ['mac', machine.mac],
+    ]);
     expect([late.status, late.headers['muster-error']]).toEqual([403, 'forbidden']);
     await admin.call('Machine.deploy', { system_id: machine.systemId }, { distro_series: '1' });
     const { nonce, boot, key } = await checkedIn(machine);
-    expect((await send(machine.from, `${agent}check-in`, [['nonce', randomBytes(16).toString('hex')], ['boot_id', boot], ['mac', machine.mac]])).status).toBe(403);
+    expect(
+      (
+        await send(machine.from, `${agent}check-in`, [
+          ['nonce', randomBytes(16).toString('hex')],
+          ['boot_id', boot],
+          ['mac', machine.mac],
+        ])
+      ).status,
+    ).toBe(403);
     // The same boot, and the credential it got, from another address.
-    expect((await send(`${network}.9.9`, `${agent}check-in`, [['nonce', nonce], ['boot_id', boot], ['mac', machine.mac]])).status).toBe(403);
-    expect((await send(`${network}.9.9`, `${agent}claim`, [['boot_id', boot], ['disk', disk()]], signed(key))).status).toBe(401);
-    const foreign = await send(machine.from, `${agent}claim`, [['boot_id', boot], ['disk', disk('crypto_LUKS')]], signed(key));
+    expect(
+      (
+        await send(`${network}.9.9`, `${agent}check-in`, [
+          ['nonce', nonce],
+          ['boot_id', boot],
+          ['mac', machine.mac],
+        ])
+      ).status,
+    ).toBe(403);
+    expect(
+      (
+        await send(
+          `${network}.9.9`,
+          `${agent}claim`,
+          [
+            ['boot_id', boot],
+            ['disk', disk()],
+          ],
+          signed(key),
+        )
+      ).status,
+    ).toBe(401);
+    const foreign = await send(
+      machine.from,
+      `${agent}claim`,
+      [
+        ['boot_id', boot],
+        ['disk', disk('crypto_LUKS')],
+      ],
+      signed(key),
+    );
     expect([foreign.status, foreign.headers['muster-error']]).toEqual([409, 'claim_refused']);
     expect(foreign.text).toContain('crypto_LUKS');
-    const claim = await send(machine.from, `${agent}claim`, [['boot_id', boot], ['disk', disk()]], signed(key));
+    const claim = await send(
+      machine.from,
+      `${agent}claim`,
+      [
+        ['boot_id', boot],
+        ['disk', disk()],
+      ],
+      signed(key),
+    );
     expect([claim.status, claim.text.split('\n')[1]]).toEqual([200, "disk 'target' 'DISK1' '8589934592'"]);
-    const second = await send(machine.from, `${agent}check-in`, [['nonce', nonce], ['boot_id', bootIdOf()], ['mac', machine.mac]]);
+    const second = await send(machine.from, `${agent}check-in`, [
+      ['nonce', nonce],
+      ['boot_id', bootIdOf()],
+      ['mac', machine.mac],
+    ]);
     expect(second.status).toBe(403);
-    expect((await send(machine.from, `${agent}claim`, [['boot_id', bootIdOf()], ['disk', disk()]], signed(key))).status).toBe(403);
+    expect(
+      (
+        await send(
+          machine.from,
+          `${agent}claim`,
+          [
+            ['boot_id', bootIdOf()],
+            ['disk', disk()],
+          ],
+          signed(key),
+        )
+      ).status,
+    ).toBe(403);
     // The first boot is not disturbed by any of this.
-    expect((await send(machine.from, `${agent}claim`, [['boot_id', boot], ['disk', disk()]], signed(key))).text).toBe(claim.text);
+    expect(
+      (
+        await send(
+          machine.from,
+          `${agent}claim`,
+          [
+            ['boot_id', boot],
+            ['disk', disk()],
+          ],
+          signed(key),
+        )
+      ).text,
+    ).toBe(claim.text);
     expect(new Set(await findings())).toEqual(new Set(['wrong_nonce', 'nonce_from_elsewhere', 'second_boot_id', 'foreign_data']));
   });
 });
@@ -206,7 +339,9 @@ describe('starting', () => {
     await new Promise<void>((done) => squatter.listen(0, '127.0.0.1', done));
     const { port } = squatter.address() as AddressInfo;
     const taken = await configOf('taken', { port, database_url: database.url });
-    await expect(startCell({ config: taken, version: '0', log })).rejects.toThrow(`Cannot listen on 127.0.0.1 port ${port} (EADDRINUSE). Something else listens there: stop it, or choose another port.`);
+    await expect(startCell({ config: taken, version: '0', log })).rejects.toThrow(
+      `Cannot listen on 127.0.0.1 port ${port} (EADDRINUSE). Something else listens there: stop it, or choose another port.`,
+    );
     await new Promise((done) => squatter.close(done));
     // Nothing of the first try is in the way.
     await using again = await startCell({ config: taken, version: '0', log });
@@ -218,21 +353,36 @@ describe('starting', () => {
     const own = await configOf('sealed', { database_url: database.url });
     await (await startCell({ config: own, version: '0', log })).close();
     rmSync(join(own.folder, 'secret.key'));
-    await expect(startCell({ config: own, version: '0', log })).rejects.toThrow(/sealed with another secret\.key .*restore the secret\.key that belongs to it/);
-    await expect(startCell({ config: { ...own, folder: join(folder, 'elsewhere') }, version: '0', log })).rejects.toThrow(/another secret\.key/);
+    await expect(startCell({ config: own, version: '0', log })).rejects.toThrow(
+      /sealed with another secret\.key .*restore the secret\.key that belongs to it/,
+    );
+    await expect(startCell({ config: { ...own, folder: join(folder, 'elsewhere') }, version: '0', log })).rejects.toThrow(
+      /another secret\.key/,
+    );
   });
 
   test('a second process on the same data folder names the first one’s pid', async () => {
     await expect(startCell({ config: { ...config, port: await freePort() }, version: '0', log })).rejects.toThrow(
       `The data folder ${join(config.folder, 'postgres')} is in use by process ${process.pid} (this one). Stop that process, or choose another data folder.`,
     );
-    const settings = { folder: config.folder, images: images.folder, port: await freePort(), imageSources: [], network: '127.44.255.254/16', killPoint: '', nth: 0, killPostgres: false };
+    const settings = {
+      folder: config.folder,
+      images: images.folder,
+      port: await freePort(),
+      imageSources: [],
+      network: '127.44.255.254/16',
+      killPoint: '',
+      nth: 0,
+      killPostgres: false,
+    };
     await expect(startCellProcess(settings)).rejects.toThrow(new RegExp(`in use by process ${process.pid}\\. Stop that process`));
     expect((await admin.call('Version.read', {}, {})) as object).toBeTruthy();
   });
 
   test('a missing Debian package is named with the command that installs it', async () => {
-    await expect(readLoaders(join(folder, 'nothing'))).rejects.toThrow(/comes with the Debian package ([a-z0-9-]+)\. Run: apt-get install \1$/);
+    await expect(readLoaders(join(folder, 'nothing'))).rejects.toThrow(
+      /comes with the Debian package ([a-z0-9-]+)\. Run: apt-get install \1$/,
+    );
   });
 
   test('a database that is not there', async () => {

@@ -30,9 +30,14 @@ const printed = readSources(root, ['src', 'setup'])
 
 function run(command: string, cwd: string): Promise<{ exit: number; output: string }> {
   return new Promise((resolve) => {
-    execFile('sh', ['-c', command], { cwd, timeout: 60_000, env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined } }, (error, stdout, stderr) => {
-      resolve({ exit: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr });
-    });
+    execFile(
+      'sh',
+      ['-c', command],
+      { cwd, timeout: 60_000, env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined } },
+      (error, stdout, stderr) => {
+        resolve({ exit: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr });
+      },
+    );
   });
 }
 

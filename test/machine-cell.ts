@@ -26,7 +26,13 @@ import { oauthHeader } from '../src/http/oauth.ts';
 import { createServer, type Server } from '../src/http/server.ts';
 import { testDatabase, type TestDatabase } from './postgres.ts';
 
-export const image: DeployedImage = { name: 'debian/12', architecture: 'amd64/generic', sha256: 'a'.repeat(64), size: 1000, cloud_init: true };
+export const image: DeployedImage = {
+  name: 'debian/12',
+  architecture: 'amd64/generic',
+  sha256: 'a'.repeat(64),
+  size: 1000,
+  cloud_init: true,
+};
 const agentFile = { sha256: 'b'.repeat(64), size: 10 };
 /** The subnet that every machine of the fixture is on. */
 export const rackAddress = '10.99.0.1/24';
@@ -56,8 +62,19 @@ export interface MachineCell {
   readonly server: Server;
   readonly executor: Executor;
   /** What the doors of lifecycle say; change it in the test. */
-  readonly door: { imageReady: boolean; dhcpNames: boolean; fetches: string[]; killPoint: (name: string) => void; keys: Record<string, string[]> };
-  addMachine(given?: { status?: number; owner?: string; disks?: readonly { name: string; serial: string; size: number }[]; image?: DeployedImage }): Promise<TestMachine>;
+  readonly door: {
+    imageReady: boolean;
+    dhcpNames: boolean;
+    fetches: string[];
+    killPoint: (name: string) => void;
+    keys: Record<string, string[]>;
+  };
+  addMachine(given?: {
+    status?: number;
+    owner?: string;
+    disks?: readonly { name: string; serial: string; size: number }[];
+    image?: DeployedImage;
+  }): Promise<TestMachine>;
   /** Start an operation as the API does, with the built-in scripts for commissioning. Returns its id. */
   start(machine: TestMachine, kind: OperationKind, parameters?: Record<string, unknown>): Promise<number>;
   /** Let the reconciler do what is due until nothing is. */
@@ -118,7 +135,11 @@ export async function machineCell(): Promise<MachineCell> {
     handlers,
     authenticate: async (request, oauth) => {
       if (!oauth) return { kind: 'anonymous', address: request.address };
-      const machine = await authenticateMachine(db, { consumerKey: oauth.consumerKey, tokenKey: oauth.token, tokenSecret: oauth.secret }, request.address);
+      const machine = await authenticateMachine(
+        db,
+        { consumerKey: oauth.consumerKey, tokenKey: oauth.token, tokenSecret: oauth.secret },
+        request.address,
+      );
       if (!machine) throw fail('unauthorized');
       return machine;
     },
@@ -133,7 +154,12 @@ export async function machineCell(): Promise<MachineCell> {
     dhcpNames: () => Promise.resolve(door.dhcpNames),
     killPoint: (name) => door.killPoint(name),
   };
-  const executor: Executor = { database, door: lifecycle, log: { info: () => undefined, error: (facts) => errors.push(facts) }, signal: new AbortController().signal };
+  const executor: Executor = {
+    database,
+    door: lifecycle,
+    log: { info: () => undefined, error: (facts) => errors.push(facts) },
+    signal: new AbortController().signal,
+  };
   const errors: object[] = [];
   let count = 0;
 
@@ -183,15 +209,30 @@ export async function machineCell(): Promise<MachineCell> {
           { kind: 'machine_created' },
         ),
       );
-      for (const disk of given.disks ?? []) await db.insertInto('block_device').values({ ...disk, system_id: systemId }).execute();
+      for (const disk of given.disks ?? [])
+        await db
+          .insertInto('block_device')
+          .values({ ...disk, system_id: systemId })
+          .execute();
       await sql`update machine set power_type = 'manual', status = ${given.status ?? 0}, owner = ${given.owner ?? null},
                 image = ${given.image === undefined ? null : JSON.stringify(given.image)}::jsonb where system_id = ${systemId}`.execute(db);
       return { systemId, mac };
     },
     start: (machine, kind, parameters = {}) =>
       database.transaction(async (tx) => {
-        const { status } = await tx.selectFrom('machine').select('status').where('system_id', '=', machine.systemId).executeTakeFirstOrThrow();
-        const id = await startOperation(tx, { systemId: machine.systemId, kind, from: [stateOf(status)], requestedBy: 'ann', parameters, memory: { origin: status } });
+        const { status } = await tx
+          .selectFrom('machine')
+          .select('status')
+          .where('system_id', '=', machine.systemId)
+          .executeTakeFirstOrThrow();
+        const id = await startOperation(tx, {
+          systemId: machine.systemId,
+          kind,
+          from: [stateOf(status)],
+          requestedBy: 'ann',
+          parameters,
+          memory: { origin: status },
+        });
         if (kind === 'commission') await planScripts(tx, machine.systemId, id, ['50-muster-inventory'], scriptTypes.commissioning);
         if (kind === 'test') await planScripts(tx, machine.systemId, id, ['10-muster-disk-read'], scriptTypes.testing);
         return id;
@@ -199,13 +240,20 @@ export async function machineCell(): Promise<MachineCell> {
     async settle() {
       for (let round = 0; round < 30; round += 1) {
         if ((await reconcile(executor, 'test')) > 0) continue;
-        if (errors.length > 0) throw new Error(`the reconciler stumbled: ${JSON.stringify(errors.map((one) => String((one as { err?: unknown }).err)))}`);
+        if (errors.length > 0)
+          throw new Error(`the reconciler stumbled: ${JSON.stringify(errors.map((one) => String((one as { err?: unknown }).err)))}`);
         return;
       }
       throw new Error('the reconciler does not come to rest');
     },
     async nonceOf(machine) {
-      const row = await db.selectFrom('ticket').select('nonce').where('system_id', '=', machine.systemId).where('spent', 'is', null).where('voided', 'is', null).executeTakeFirstOrThrow();
+      const row = await db
+        .selectFrom('ticket')
+        .select('nonce')
+        .where('system_id', '=', machine.systemId)
+        .where('spent', 'is', null)
+        .where('voided', 'is', null)
+        .executeTakeFirstOrThrow();
       return row.nonce;
     },
     async statusOf(machine) {
@@ -214,7 +262,8 @@ export async function machineCell(): Promise<MachineCell> {
     },
     form: (path, fields, ask = {}) => send('POST', path, ask, new URLSearchParams(fields.map(([name, value]) => [name, value])).toString()),
     get: (path, ask = {}) => send('GET', path, ask),
-    findings: async () => (await db.selectFrom('finding').select('kind').where('resolved', 'is', null).orderBy('id').execute()).map((row) => row.kind),
+    findings: async () =>
+      (await db.selectFrom('finding').select('kind').where('resolved', 'is', null).orderBy('id').execute()).map((row) => row.kind),
     async close() {
       await server.drain(100);
       await reports[Symbol.asyncDispose]();

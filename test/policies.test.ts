@@ -53,7 +53,8 @@ afterAll(async () => {
 
 /** Blanks of a path, filled with what could be there. */
 function urlOf(route: Route): string {
-  const value = (name: string): string => (name === 'version' ? 'latest' : name === 'system_id' ? 'hgb3333' : name === 'sha256' ? 'a'.repeat(64) : name.endsWith('id') ? '1' : 'x');
+  const value = (name: string): string =>
+    name === 'version' ? 'latest' : name === 'system_id' ? 'hgb3333' : name === 'sha256' ? 'a'.repeat(64) : name.endsWith('id') ? '1' : 'x';
   const path = pathNames(route.path).reduce((text, name) => text.replace(`{${name}}`, value(name)), route.path);
   return `${basePaths[route.base]}${path}${route.op === null ? '' : `?op=${route.op}`}`;
 }
@@ -73,10 +74,16 @@ const endless = (route: Route): boolean => route.type === 'stream';
 /** Rows of every table, with a digest of what they say. */
 async function content(): Promise<string[]> {
   const { db } = cell.base.database;
-  const { rows } = await sql<{ name: string }>`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1`.execute(db);
+  const { rows } = await sql<{
+    name: string;
+  }>`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1`.execute(db);
   const lines = [];
   for (const { name } of rows) {
-    const found = await sql<{ digest: string }>`select count(*) || ' ' || md5(coalesce(string_agg(t::text, '' order by t::text), '')) as digest from ${sql.table(name)} t`.execute(db);
+    const found = await sql<{
+      digest: string;
+    }>`select count(*) || ' ' || md5(coalesce(string_agg(t::text, '' order by t::text), '')) as digest from ${sql.table(name)} t`.execute(
+      db,
+    );
     lines.push(`${name} ${found.rows[0]?.digest}`);
   }
   return lines;
@@ -84,12 +91,21 @@ async function content(): Promise<string[]> {
 
 test('every route says who may use it; the anonymous ones that write are known by name', () => {
   for (const [id, route] of all) expect(policies, id).toContain(route.policy);
-  const open = all.filter(([, route]) => (route.policy === 'anonymous' || route.policy === 'nonce') && route.method !== 'GET').map(([id]) => id);
+  const open = all
+    .filter(([, route]) => (route.policy === 'anonymous' || route.policy === 'nonce') && route.method !== 'GET')
+    .map(([id]) => id);
   expect(open.toSorted()).toEqual(openWrites);
 });
 
 /** What a stranger may send with POST: enlist, sign in, prove a nonce or a join token, and one that answers OK and does nothing. */
-const openWrites = ['AgentCheckIn.create', 'AgentEnlist.create', 'Authenticate.create', 'MetadataById.netboot_off', 'ReplicaJoin.join', 'Session.create'];
+const openWrites = [
+  'AgentCheckIn.create',
+  'AgentEnlist.create',
+  'Authenticate.create',
+  'MetadataById.netboot_off',
+  'ReplicaJoin.join',
+  'Session.create',
+];
 
 const guarded = all.filter(([, route]) => route.policy !== 'anonymous' && route.policy !== 'nonce');
 const refused = new Set<string>();
@@ -105,12 +121,22 @@ test.each(guarded)('%s refuses strangers and made-up keys', async (id, route) =>
 });
 
 test('all but the hub’s replication are served by a cell that stands alone', () => {
-  expect(guarded.map(([id]) => id).filter((id) => !refused.has(id)).toSorted()).toEqual(['ReplicaChanges.read', 'ReplicaSnapshot.read']);
+  expect(
+    guarded
+      .map(([id]) => id)
+      .filter((id) => !refused.has(id))
+      .toSorted(),
+  ).toEqual(['ReplicaChanges.read', 'ReplicaSnapshot.read']);
 });
 
 test('nothing that a stranger sends changes a row, but enlisting on a VLAN that enlists', async () => {
   const before = await content();
-  const guesses = 'nonce=' + 'a'.repeat(32) + '&boot_id=' + 'b'.repeat(32) + '&mac=52:54:00:98:00:01&username=admin&password=x&token=x&name=x&description=x';
+  const guesses =
+    'nonce=' +
+    'a'.repeat(32) +
+    '&boot_id=' +
+    'b'.repeat(32) +
+    '&mac=52:54:00:98:00:01&username=admin&password=x&token=x&name=x&description=x';
   let asked = 0;
   for (const [id, route] of all) {
     if (endless(route) || id === 'AgentEnlist.create' || id === 'AgentCheckIn.create') continue;

@@ -61,7 +61,16 @@ async function findBoot({ db, catalogue, secretKey, parameters }: BootDoorOption
   const agent = catalogue.agent(asker.architecture);
   const known = row.system_id !== null && row.status !== null;
   const facts: BootFacts = {
-    ...(known ? { machine: { state: stateOf(row.status ?? 0), locked: row.locked ?? false, movedAway: row.moved ?? false, ephemeral: row.ephemeral ?? false } } : {}),
+    ...(known
+      ? {
+          machine: {
+            state: stateOf(row.status ?? 0),
+            locked: row.locked ?? false,
+            movedAway: row.moved ?? false,
+            ephemeral: row.ephemeral ?? false,
+          },
+        }
+      : {}),
     ...(row.purpose === null ? {} : { ticket: { purpose: row.purpose } }),
     enlists: row.enlists ?? false,
     unsure: row.matches > 1,
@@ -72,7 +81,14 @@ async function findBoot({ db, catalogue, secretKey, parameters }: BootDoorOption
     facts,
     ...(row.system_id === null ? {} : { systemId: row.system_id }),
     ...(nonce === undefined ? {} : { nonce }),
-    ...(agent ? { environment: { kernel: { sha256: agent.kernel.sha256, name: 'vmlinuz' }, initrd: { sha256: agent.initrd.sha256, name: 'initrd.img' } } } : {}),
+    ...(agent
+      ? {
+          environment: {
+            kernel: { sha256: agent.kernel.sha256, name: 'vmlinuz' },
+            initrd: { sha256: agent.initrd.sha256, name: 'initrd.img' },
+          },
+        }
+      : {}),
     parameters,
   };
 }

@@ -44,7 +44,11 @@ export async function openCellDatabase(config: CellConfig, key: SecretKey, log: 
   await checkServerVersion(database);
   const applied = await migrate(database.connection, migrationsOfCell);
   if (applied.length > 0) log.info({ migrations: applied }, 'the database was migrated');
-  const number = config.number ?? (await readMembership(config.folder))?.number ?? (await numberOfDatabase(database.db)) ?? 1 + Math.floor(Math.random() * 13_823);
+  const number =
+    config.number ??
+    (await readMembership(config.folder))?.number ??
+    (await numberOfDatabase(database.db)) ??
+    1 + Math.floor(Math.random() * 13_823);
   await claimDatabase(database.db, { number, name: config.name, keyFingerprint: key.fingerprint });
   const epoch = stack.use(
     await openEpoch(database, {

@@ -16,7 +16,13 @@ export interface CellGlobalDoors {
 }
 
 /** @throws Error when the membership is damaged or of another cell. */
-export async function openCellGlobal(config: CellConfig, base: CellDatabase, version: string, doors: CellGlobalDoors, log: Logger): Promise<CellGlobal> {
+export async function openCellGlobal(
+  config: CellConfig,
+  base: CellDatabase,
+  version: string,
+  doors: CellGlobalDoors,
+  log: Logger,
+): Promise<CellGlobal> {
   const membership = await readMembership(config.folder);
   const common = {
     database: base.database,
@@ -27,7 +33,9 @@ export async function openCellGlobal(config: CellConfig, base: CellDatabase, ver
   };
   if (membership) {
     if (membership.role !== 'cell' || membership.name !== config.name || membership.number !== base.number) {
-      throw new Error(`the data folder ${config.folder} belongs to ${membership.role} ${membership.name} (number ${membership.number}), not to cell ${config.name} (number ${base.number})`);
+      throw new Error(
+        `the data folder ${config.folder} belongs to ${membership.role} ${membership.name} (number ${membership.number}), not to cell ${config.name} (number ${base.number})`,
+      );
     }
     const findings = {
       report: (finding: { kind: 'refused_batch' | 'hub_lag'; subject: string; data: Readonly<Record<string, string | number>> }) =>
@@ -37,7 +45,12 @@ export async function openCellGlobal(config: CellConfig, base: CellDatabase, ver
   }
   const standalone = await openStandaloneGlobal(common);
   const ending = new AbortController();
-  const following = followBuiltCatalogue(standalone.authority, config.images ?? join(config.folder, 'images'), ending.signal, common.onTrouble);
+  const following = followBuiltCatalogue(
+    standalone.authority,
+    config.images ?? join(config.folder, 'images'),
+    ending.signal,
+    common.onTrouble,
+  );
   return {
     reader: standalone.reader,
     authenticate: standalone.authenticate,

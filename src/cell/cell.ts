@@ -90,7 +90,9 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   const serviceUrl = `http://${config.service_address}:${config.port}`;
   const trouble = (service: string, reason: string) => {
     log.warn({ service }, reason);
-    database.transaction((tx) => openFinding(tx, { kind: 'service_down', subject: service, data: { service, reason } })).catch((error: unknown) => log.error({ err: error }, 'a finding was lost'));
+    database
+      .transaction((tx) => openFinding(tx, { kind: 'service_down', subject: service, data: { service, reason } }))
+      .catch((error: unknown) => log.error({ err: error }, 'a finding was lost'));
   };
 
   const store = await openImageStore({ folder: config.images ?? join(config.folder, 'images') });
@@ -115,7 +117,14 @@ export async function startCell(options: CellOptions): Promise<Cell> {
       : undefined;
 
   const boots = stack.use(
-    bootDoors({ db, store, catalogue, secretKey, parameters: parseParameters(config.kernel_parameters), onError: (error) => log.warn({ err: error }, 'the boot log could not be written') }),
+    bootDoors({
+      db,
+      store,
+      catalogue,
+      secretKey,
+      parameters: parseParameters(config.kernel_parameters),
+      onError: (error) => log.warn({ err: error }, 'the boot log could not be written'),
+    }),
   );
   const scriptOf = (name: string) => {
     const builtIn = new Map<string, { content: string; timeoutSeconds: number }>(Object.entries(builtInScripts)).get(name);
@@ -129,7 +138,12 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     door: {
       publicKeysOf(username) {
         const user = global.reader.named('user', username);
-        return user ? global.reader.list('sshkey').filter((key) => key.user === user.id).map((key) => key.key) : [];
+        return user
+          ? global.reader
+              .list('sshkey')
+              .filter((key) => key.user === user.id)
+              .map((key) => key.key)
+          : [];
       },
       script: scriptOf,
       judge,
@@ -140,7 +154,11 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   const wakeups = stack.use(openFeedWakeups(database.connection));
   const authenticate: Authenticate = async (request, oauth) => {
     if (oauth && global.reader.get('token', oauth.token) === undefined) {
-      const machine = await authenticateMachine(db, { consumerKey: oauth.consumerKey, tokenKey: oauth.token, tokenSecret: oauth.secret }, request.address);
+      const machine = await authenticateMachine(
+        db,
+        { consumerKey: oauth.consumerKey, tokenKey: oauth.token, tokenSecret: oauth.secret },
+        request.address,
+      );
       if (machine) return machine;
     }
     return global.authenticate(request, oauth);
@@ -155,8 +173,20 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     power,
     images: catalogue,
     scripts: {
-      commissioning: () => [...commissioningScripts, ...global.reader.list('script').filter((script) => script.type === scriptTypes.commissioning).map((script) => script.name)],
-      testing: () => [...testingScripts, ...global.reader.list('script').filter((script) => script.type === scriptTypes.testing).map((script) => script.name)],
+      commissioning: () => [
+        ...commissioningScripts,
+        ...global.reader
+          .list('script')
+          .filter((script) => script.type === scriptTypes.commissioning)
+          .map((script) => script.name),
+      ],
+      testing: () => [
+        ...testingScripts,
+        ...global.reader
+          .list('script')
+          .filter((script) => script.type === scriptTypes.testing)
+          .map((script) => script.name),
+      ],
       hostName: hostNameFor,
     },
     killPoint,
@@ -187,7 +217,14 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     registry: new Registry(),
     ...(options.pages ? { pages: options.pages } : {}),
     ...(options.checkReplies === undefined ? {} : { checkReplies: options.checkReplies }),
-    unready: async () => ((await database.db.selectFrom('cell_identity').select('number').executeTakeFirst().catch(() => undefined)) ? undefined : fail('database_away', { program: 'cell' })),
+    unready: async () =>
+      (await database.db
+        .selectFrom('cell_identity')
+        .select('number')
+        .executeTakeFirst()
+        .catch(() => undefined))
+        ? undefined
+        : fail('database_away', { program: 'cell' }),
     explain: (error) => (error instanceof DatabaseAway ? fail('database_away', { program: 'cell' }) : undefined),
     routeIds: Object.keys(handlers) as (keyof typeof handlers)[],
     handlers,

@@ -12,7 +12,10 @@ export const CellConfig = Type.Object({
   port: Type.Integer({ default: 5240, minimum: 0, maximum: 65_535 }),
   /** Further addresses to listen on: the veth to the host. */
   listen: Type.Array(Type.String(), { default: [] }),
-  rack: Type.Array(Type.Object({ name: Type.String(), address: Type.String() }), { default: [], description: 'Interfaces to machines, with the cell\'s own address and prefix there.' }),
+  rack: Type.Array(Type.Object({ name: Type.String(), address: Type.String() }), {
+    default: [],
+    description: "Interfaces to machines, with the cell's own address and prefix there.",
+  }),
   dhcp: Type.Boolean({ default: false, description: 'Run Kea on the rack interfaces. Never on another network.' }),
   tftp_port: Type.Integer({ default: 69, minimum: 0, maximum: 65_535, description: '0: no TFTP.' }),
   lease_seconds: Type.Integer({ default: 600, minimum: 60 }),

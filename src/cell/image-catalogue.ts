@@ -31,7 +31,13 @@ export function imageCatalogue(reader: GlobalReader, store: ImageStore, sources:
   const deployed = (resource: Resource): DeployedImage | undefined => {
     const root = newestFiles(resource).find((file) => file.filetype.startsWith('root-'));
     if (!root) return undefined;
-    return { name: resource.name, architecture: resource.architecture, sha256: root.sha256, size: root.size, cloud_init: (resource as { cloud_init?: boolean }).cloud_init !== false };
+    return {
+      name: resource.name,
+      architecture: resource.architecture,
+      sha256: root.sha256,
+      size: root.size,
+      cloud_init: (resource as { cloud_init?: boolean }).cloud_init !== false,
+    };
   };
   return {
     find(name, architecture) {
@@ -43,7 +49,9 @@ export function imageCatalogue(reader: GlobalReader, store: ImageStore, sources:
       const setting = reader.get('setting', 'default_distro_series')?.value;
       const named = typeof setting === 'string' && setting !== '' ? this.find(setting, architecture) : undefined;
       if (named) return named;
-      const first = reader.list('boot_resource').find((resource) => resource.name !== agentResource && fits(resource, architecture) && deployed(resource));
+      const first = reader
+        .list('boot_resource')
+        .find((resource) => resource.name !== agentResource && fits(resource, architecture) && deployed(resource));
       return first && deployed(first);
     },
     agent(architecture) {
@@ -59,7 +67,13 @@ export function imageCatalogue(reader: GlobalReader, store: ImageStore, sources:
         .flatMap(newestFiles)
         .find((one) => one.sha256 === sha256);
       if (!file) throw new Error(`no image of the catalogue has the file ${sha256.slice(0, 12)}…`);
-      await store.fetch({ sha256, size: file.size, exact: true, urls: sources.map((base) => `${base}/${sha256}/${file.filetype}`), signal });
+      await store.fetch({
+        sha256,
+        size: file.size,
+        exact: true,
+        urls: sources.map((base) => `${base}/${sha256}/${file.filetype}`),
+        signal,
+      });
     },
   };
 }

@@ -6,14 +6,20 @@ import { listBuiltImages, type BuiltImage } from './images/built-image.ts';
 
 /** @param folder the default image folder: kept across runs, content-addressed */
 export function imageCommands(folder: string): Command {
-  const command = new Command('image').description('Build and list images. They go into the catalogue of every hub or standalone cell that looks into the folder.');
+  const command = new Command('image').description(
+    'Build and list images. They go into the catalogue of every hub or standalone cell that looks into the folder.',
+  );
   const build = command.command('build').description('Build an image from Debian packages.');
   const builder = (name: string, description: string, run: (options: BuildOptions) => Promise<BuiltImage>) =>
     build
       .command(name)
       .description(description)
       .option('--images <folder>', 'where images are kept', folder)
-      .addOption(new Option('--kernel <kind>', 'cloud: small, for virtual machines; generic: for hardware').choices(['cloud', 'generic']).default('cloud'))
+      .addOption(
+        new Option('--kernel <kind>', 'cloud: small, for virtual machines; generic: for hardware')
+          .choices(['cloud', 'generic'])
+          .default('cloud'),
+      )
       .option('--refresh', 'ask Debian for newer packages first')
       .action(async (options: { images: string; kernel: 'cloud' | 'generic'; refresh?: boolean }) => {
         const started = Date.now();
@@ -38,12 +44,16 @@ export function imageCommands(folder: string): Command {
     .option('--images <folder>', 'where images are kept', folder)
     .action(async (options: { images: string }) => {
       const images = await listBuiltImages(options.images);
-      process.stdout.write(images.length === 0 ? `Nothing was built in ${options.images} yet: muster image build agent\n` : images.map(show).join(''));
+      process.stdout.write(
+        images.length === 0 ? `Nothing was built in ${options.images} yet: muster image build agent\n` : images.map(show).join(''),
+      );
     });
   return command;
 }
 
 function show(image: BuiltImage): string {
-  const files = image.files.map((file) => `  ${file.ftype.padEnd(14)} ${(file.size / 2 ** 20).toFixed(1).padStart(7)} MiB  sha256:${file.sha256.slice(0, 16)}\n`);
+  const files = image.files.map(
+    (file) => `  ${file.ftype.padEnd(14)} ${(file.size / 2 ** 20).toFixed(1).padStart(7)} MiB  sha256:${file.sha256.slice(0, 16)}\n`,
+  );
   return `${image.name} ${image.architecture}, built ${image.builtAt}\n${files.join('')}`;
 }

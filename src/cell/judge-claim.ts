@@ -24,7 +24,8 @@ export function judge(given: ClaimCase): ClaimVerdict {
   });
   if (!verdict.granted) return { ...verdict, disk: targets[0] ? (identityOf(targets[0]) ?? '') : '' };
   if (erasing) return { granted: true, script: renderPlan(planErase(targets)) };
-  if (!target || !machine.image) return { granted: false, reason: 'missing_disk', text: 'The machine has no image or no disk to deploy to.', disk: '' };
+  if (!target || !machine.image)
+    return { granted: false, reason: 'missing_disk', text: 'The machine has no image or no disk to deploy to.', disk: '' };
   return { granted: true, script: renderPlan(planDeployment(modelOf(given, machine.image, targets), target)) };
 }
 
@@ -35,7 +36,13 @@ function modelOf(given: ClaimCase, image: NonNullable<ClaimCase['machine']['imag
     hostname: machine.hostname,
     fqdn: machine.fqdn,
     operationId: ticket.operation_id,
-    image: { sha256: image.sha256, url: `${serviceUrl}/boot/file/${image.sha256}/root.tar.zst`, kernel: '/boot/vmlinuz', initrd: '/boot/initrd.img', reports: image.cloud_init },
+    image: {
+      sha256: image.sha256,
+      url: `${serviceUrl}/boot/file/${image.sha256}/root.tar.zst`,
+      kernel: '/boot/vmlinuz',
+      initrd: '/boot/initrd.img',
+      reports: image.cloud_init,
+    },
     disks,
     bootDiskId: machine.boot_disk_id,
     kernelParameters: 'console=tty0 console=ttyS0,115200 net.ifnames=0',

@@ -16,7 +16,11 @@ export interface PowerSettings {
 export interface PowerDoors {
   targetOf(systemId: string): Promise<{ type: PowerTypeName; target: PowerTarget } | undefined>;
   /** Check settings by their table, then by asking the BMC at once. @throws Failure `invalid`, `power_refused`. */
-  check(type: string, parameters: Readonly<Record<string, unknown>>, skipQuery: boolean): Promise<PowerSettings & { readonly reading?: { state: 'on' | 'off' | 'unknown'; evidence: string } }>;
+  check(
+    type: string,
+    parameters: Readonly<Record<string, unknown>>,
+    skipQuery: boolean,
+  ): Promise<PowerSettings & { readonly reading?: { state: 'on' | 'off' | 'unknown'; evidence: string } }>;
   /** Ask the BMC now and keep the answer. @throws Failure `power_failed` never: what cannot be asked is state `error` with its evidence. */
   query(systemId: string): Promise<{ state: 'on' | 'off' | 'unknown' | 'error'; evidence: string }>;
 }
@@ -37,7 +41,11 @@ export function powerDoors(db: CellDb, secretKey: SecretKey, signal: AbortSignal
       if (!checked.ok) throw invalid(checked.errors);
       const type = name as PowerTypeName;
       if (skipQuery || !powerType(name)?.queryable) return { type, parameters: checked.parameters };
-      const outcome = await callBmc({ type, target: { parameters: checked.parameters } }, { kind: 'state' }, { clock: Date.now, signal, timeoutMs: 10_000 });
+      const outcome = await callBmc(
+        { type, target: { parameters: checked.parameters } },
+        { kind: 'state' },
+        { clock: Date.now, signal, timeoutMs: 10_000 },
+      );
       const address = String(checked.parameters['power_address'] ?? '');
       if (outcome.kind !== 'reading' || outcome.reading.state === 'error') {
         throw fail('power_refused', { address, reason: outcome.kind === 'reading' ? outcome.reading.evidence : 'no answer' });

@@ -48,6 +48,9 @@ export function runWorkers(options: WorkersOptions): Promise<void> {
     // Reads the whole network: not more than twice a second, however much happens.
     loop('dhcp', { ...each(10_000, options.refreshDhcp), woken, calm: 500 }),
     loop('claims', each(5_000, options.freeUnconfirmed)),
-    loop('events', each(60_000, () => trimFeed(database.db, options.keepEventsSeconds, 10_000))),
+    loop(
+      'events',
+      each(60_000, () => trimFeed(database.db, options.keepEventsSeconds, 10_000)),
+    ),
   ]).then(() => undefined);
 }

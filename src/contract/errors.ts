@@ -56,7 +56,12 @@ export const errors = {
   starting: { status: 503, retry: 'after', after: 2, text: 'This {program} is starting or draining.' },
   cell_absent: { status: 503, retry: 'after', after: 10, text: 'Cell {cell} did not answer; its part of the fleet is unknown, not gone.' },
   hub_absent: { status: 503, retry: 'after', after: 10, text: 'The hub does not answer; global settings cannot be changed right now.' },
-  partial_refused: { status: 503, retry: 'after', after: 10, text: 'Not every cell answered (absent: {absent}), and a partial answer was refused.' },
+  partial_refused: {
+    status: 503,
+    retry: 'after',
+    after: 10,
+    text: 'Not every cell answered (absent: {absent}), and a partial answer was refused.',
+  },
   unknown_outcome: {
     status: 504,
     retry: 'no',

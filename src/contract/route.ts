@@ -122,12 +122,17 @@ export function resource<const H extends string, const P extends string, const A
   actions: A,
   base: Base = 'api',
 ): RoutesOf<H, P, A> {
-  const entries = Object.entries(actions).map(([action, entry]) => [`${handler}.${action}`, { ...entry, handler, action, base, path, resourceDoc }]);
+  const entries = Object.entries(actions).map(([action, entry]) => [
+    `${handler}.${action}`,
+    { ...entry, handler, action, base, path, resourceDoc },
+  ]);
   return Object.fromEntries(entries) as RoutesOf<H, P, A>;
 }
 
 /** The blanks of a path template as an object of strings. */
-export type PathOf<P extends string> = P extends `${string}{${infer Name}}${infer Rest}` ? { readonly [K in Name]: string } & PathOf<Rest> : unknown;
+export type PathOf<P extends string> = P extends `${string}{${infer Name}}${infer Rest}`
+  ? { readonly [K in Name]: string } & PathOf<Rest>
+  : unknown;
 
 /** What a handler gets for an action's parameters, decoded and checked. */
 export type ParamsOf<A extends { readonly params: Params }> = {

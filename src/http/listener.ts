@@ -46,7 +46,10 @@ const listenAdvice: Readonly<Record<string, string>> = {
 function explainListen(error: NodeJS.ErrnoException, where: Listen): Error {
   const place = 'socket' in where ? where.socket : `${where.host} port ${where.port}`;
   const advice = listenAdvice[error.code ?? ''];
-  return Object.assign(new Error(`Cannot listen on ${place} (${error.code ?? error.message}).${advice === undefined ? '' : ` ${advice}`}`, { cause: error }), { code: error.code });
+  return Object.assign(
+    new Error(`Cannot listen on ${place} (${error.code ?? error.message}).${advice === undefined ? '' : ` ${advice}`}`, { cause: error }),
+    { code: error.code },
+  );
 }
 
 /** Open a listener. @throws Error with the system's code (`EADDRINUSE`, …), naming the place and what to do. */

@@ -64,17 +64,15 @@ export function cellHandlers(context: NetworkContext): Handlers<CellRoute> {
     'Cells.create': refuse,
     'Cell.update': refuse,
     'Fronts.read': () =>
-      global
-        .list('front')
-        .map(({ number, name, url }) => ({
-          number,
-          name,
-          url,
-          version: '',
-          revision: null,
-          seen: null,
-          resource_uri: uri('fronts', name),
-        })),
+      global.list('front').map(({ number, name, url }) => ({
+        number,
+        name,
+        url,
+        version: '',
+        revision: null,
+        seen: null,
+        resource_uri: uri('fronts', name),
+      })),
     'Fronts.create': refuse,
   };
 }

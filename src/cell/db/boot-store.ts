@@ -17,7 +17,10 @@ export interface BootRow {
 }
 
 /** Who asks: by MAC, else by UUID. `matches` above one means that the machine cannot be told: the caller treats it as unsure. */
-export async function bootFacts(db: CellDb, asker: { mac: string | undefined; uuid: string | undefined; address: string }): Promise<BootRow> {
+export async function bootFacts(
+  db: CellDb,
+  asker: { mac: string | undefined; uuid: string | undefined; address: string },
+): Promise<BootRow> {
   const { rows } = await sql<BootRow>`
     with found as (
       select system_id, 1 as how from interface where mac = ${asker.mac ?? null}

@@ -23,10 +23,14 @@ export async function claimDatabase(db: CellDb, identity: CellIdentity): Promise
   if (made.numAffectedRows === 1n) await sql.raw(`alter table event alter column id restart with ${idOf(identity.number, 1)}`).execute(db);
   const found = await db.selectFrom('cell_identity').selectAll().executeTakeFirstOrThrow();
   if (found.key_fingerprint !== identity.keyFingerprint) {
-    throw new WrongDatabase(`this database was sealed with another secret.key than the one in the data folder of ${identity.name}: restore the secret.key that belongs to it`);
+    throw new WrongDatabase(
+      `this database was sealed with another secret.key than the one in the data folder of ${identity.name}: restore the secret.key that belongs to it`,
+    );
   }
   if (found.number !== identity.number) {
-    throw new WrongDatabase(`this database belongs to cell ${found.name} (number ${found.number}), not to ${identity.name} (number ${identity.number})`);
+    throw new WrongDatabase(
+      `this database belongs to cell ${found.name} (number ${found.number}), not to ${identity.name} (number ${identity.number})`,
+    );
   }
 }
 
@@ -37,7 +41,9 @@ export async function numberOfDatabase(db: CellDb): Promise<number | undefined> 
 
 /** The default domain, made when there is none. */
 export async function ensureDomain(db: CellDb, name: string): Promise<void> {
-  await sql`insert into domain (name, is_default) select ${name}, true where not exists (select from domain where is_default) on conflict do nothing`.execute(db);
+  await sql`insert into domain (name, is_default) select ${name}, true where not exists (select from domain where is_default) on conflict do nothing`.execute(
+    db,
+  );
 }
 
 /**

@@ -29,11 +29,23 @@ test('a database behind its mark: tickets, credentials, verbs and operations end
     await using first = await openEpoch(database, { file, onRestored: parkEverything });
     expect(first.decision.kind).toBe('fresh');
   }
-  const [busy, ready, deployed] = [await cell.addMachine({ status: 10, owner: 'ann', image }), await cell.addMachine({ status: 4 }), await cell.addMachine({ status: 6, owner: 'ann' })];
+  const [busy, ready, deployed] = [
+    await cell.addMachine({ status: 10, owner: 'ann', image }),
+    await cell.addMachine({ status: 4 }),
+    await cell.addMachine({ status: 6, owner: 'ann' }),
+  ];
   const operation = await cell.start(busy, 'deploy');
   await cell.settle();
   const nonce = await cell.nonceOf(busy);
-  const key = keyOf((await cell.form('/MAAS/metadata/agent/check-in', [['nonce', nonce], ['boot_id', bootIdOf()], ['mac', busy.mac]])).text);
+  const key = keyOf(
+    (
+      await cell.form('/MAAS/metadata/agent/check-in', [
+        ['nonce', nonce],
+        ['boot_id', bootIdOf()],
+        ['mac', busy.mac],
+      ])
+    ).text,
+  );
   await database.transaction((tx) => intendVerb(tx, { systemId: ready.systemId, verb: 'on', requestedBy: 'x' }));
   expect((await cell.get(`/boot/script.ipxe?mac=${ready.mac}`)).text).toContain('off.lkrn');
   {
@@ -52,12 +64,19 @@ test('a database behind its mark: tickets, credentials, verbs and operations end
   expect(await cell.statusOf(busy)).toBe('broken');
   expect(await database.db.selectFrom('power_verb').select('id').where('state', 'in', ['live', 'hands']).execute()).toEqual([]);
   expect((await cell.get('/MAAS/metadata/latest/maas-scripts', { key })).status).toBe(401);
-  for (const machine of [busy, ready, deployed]) expect((await cell.get(`/boot/script.ipxe?mac=${machine.mac}`)).text, machine.mac).toContain('sanboot');
-  const locked = await database.db.selectFrom('machine').select(['status', 'locked']).where('system_id', '=', deployed.systemId).executeTakeFirstOrThrow();
+  for (const machine of [busy, ready, deployed])
+    expect((await cell.get(`/boot/script.ipxe?mac=${machine.mac}`)).text, machine.mac).toContain('sanboot');
+  const locked = await database.db
+    .selectFrom('machine')
+    .select(['status', 'locked'])
+    .where('system_id', '=', deployed.systemId)
+    .executeTakeFirstOrThrow();
   expect(locked).toEqual({ status: 6, locked: true });
   expect(await cell.findings()).toEqual(['restored_database']);
   await cell.settle();
-  expect(await database.db.selectFrom('ticket').select('nonce').where('voided', 'is', null).where('spent', 'is', null).execute()).toEqual([]);
+  expect(await database.db.selectFrom('ticket').select('nonce').where('voided', 'is', null).where('spent', 'is', null).execute()).toEqual(
+    [],
+  );
 });
 
 test('a damaged epoch file is not guessed at, a missing one counts as restored', async () => {

@@ -9,13 +9,47 @@ beforeAll(async () => {
 });
 afterAll(() => cell.close());
 
-const disk = (name: string, serial: string | null, more: Partial<FoundDisk> = {}): FoundDisk => ({ name, serial, wwn: null, model: null, id_path: null, size: 1000, block_size: 512, rotational: false, ...more });
-const nic = (name: string, mac: string, more: Partial<FoundNic> = {}): FoundNic => ({ name, mac, vendor: null, product: null, link: true, speed: 1000, boot: false, ...more });
-const machine = (disks: readonly FoundDisk[], interfaces: readonly FoundNic[]): FoundMachine => ({ architecture: 'amd64', firmware: 'uefi', hardwareUuid: null, serial: null, cpuCount: 2, cpuSpeed: 1, memory: 3, hardwareInfo: {}, disks, interfaces });
-const save = (at: TestMachine, disks: readonly FoundDisk[], interfaces: readonly FoundNic[]) => cell.database.transaction((tx) => saveInventory(tx, at.systemId, machine(disks, interfaces)));
-const rows = (at: TestMachine) => cell.database.db.selectFrom('block_device').selectAll().where('system_id', '=', at.systemId).orderBy('name').execute();
-const nics = (at: TestMachine) => cell.database.db.selectFrom('interface').selectAll().where('system_id', '=', at.systemId).orderBy('name').execute();
-const row = (at: TestMachine) => cell.database.db.selectFrom('machine').selectAll().where('system_id', '=', at.systemId).executeTakeFirstOrThrow();
+const disk = (name: string, serial: string | null, more: Partial<FoundDisk> = {}): FoundDisk => ({
+  name,
+  serial,
+  wwn: null,
+  model: null,
+  id_path: null,
+  size: 1000,
+  block_size: 512,
+  rotational: false,
+  ...more,
+});
+const nic = (name: string, mac: string, more: Partial<FoundNic> = {}): FoundNic => ({
+  name,
+  mac,
+  vendor: null,
+  product: null,
+  link: true,
+  speed: 1000,
+  boot: false,
+  ...more,
+});
+const machine = (disks: readonly FoundDisk[], interfaces: readonly FoundNic[]): FoundMachine => ({
+  architecture: 'amd64',
+  firmware: 'uefi',
+  hardwareUuid: null,
+  serial: null,
+  cpuCount: 2,
+  cpuSpeed: 1,
+  memory: 3,
+  hardwareInfo: {},
+  disks,
+  interfaces,
+});
+const save = (at: TestMachine, disks: readonly FoundDisk[], interfaces: readonly FoundNic[]) =>
+  cell.database.transaction((tx) => saveInventory(tx, at.systemId, machine(disks, interfaces)));
+const rows = (at: TestMachine) =>
+  cell.database.db.selectFrom('block_device').selectAll().where('system_id', '=', at.systemId).orderBy('name').execute();
+const nics = (at: TestMachine) =>
+  cell.database.db.selectFrom('interface').selectAll().where('system_id', '=', at.systemId).orderBy('name').execute();
+const row = (at: TestMachine) =>
+  cell.database.db.selectFrom('machine').selectAll().where('system_id', '=', at.systemId).executeTakeFirstOrThrow();
 
 test('ids, tags and accounts are kept, names may be swapped, what is gone goes', async () => {
   const at = await cell.addMachine();
@@ -24,8 +58,18 @@ test('ids, tags and accounts are kept, names may be swapped, what is gone goes',
   const before = await rows(at);
   expect(before.map((one) => one.tags)).toEqual([['ssd'], ['ssd'], ['ssd']]);
   expect((await row(at)).boot_disk_id).toBe(before[0]!.id);
-  await cell.database.db.updateTable('block_device').set({ tags: ['mine'] }).where('id', '=', before[0]!.id).execute();
-  await cell.database.transaction((tx) => saveAccounts(tx, at.systemId, [{ serial: 'a', wwn: '', size: 1000, signatures: ['ext4', 'gpt'], marker: 'muster x' }, { serial: 'zzz', wwn: '', size: 1000, signatures: ['zfs'], marker: '' }, { serial: 'b', wwn: '', size: 999, signatures: ['zfs'], marker: '' }]));
+  await cell.database.db
+    .updateTable('block_device')
+    .set({ tags: ['mine'] })
+    .where('id', '=', before[0]!.id)
+    .execute();
+  await cell.database.transaction((tx) =>
+    saveAccounts(tx, at.systemId, [
+      { serial: 'a', wwn: '', size: 1000, signatures: ['ext4', 'gpt'], marker: 'muster x' },
+      { serial: 'zzz', wwn: '', size: 1000, signatures: ['zfs'], marker: '' },
+      { serial: 'b', wwn: '', size: 999, signatures: ['zfs'], marker: '' },
+    ]),
+  );
   await save(at, [disk('vdb', 'a', { rotational: true }), disk('vda', 'b'), disk('vdd', 'new', { rotational: true })], [first]);
   const after = await rows(at);
   expect(after.map((one) => [one.name, one.serial, one.id])).toEqual([
@@ -41,7 +85,9 @@ test('ids, tags and accounts are kept, names may be swapped, what is gone goes',
 test('a disk of another size is another disk: nothing is known of it', async () => {
   const at = await cell.addMachine();
   await save(at, [disk('vda', 'a')], [nic('eth0', at.mac)]);
-  await cell.database.transaction((tx) => saveAccounts(tx, at.systemId, [{ serial: 'a', wwn: '', size: 1000, signatures: ['gpt'], marker: '' }]));
+  await cell.database.transaction((tx) =>
+    saveAccounts(tx, at.systemId, [{ serial: 'a', wwn: '', size: 1000, signatures: ['gpt'], marker: '' }]),
+  );
   await save(at, [disk('vda', 'a', { size: 2000 })], [nic('eth0', at.mac)]);
   expect(await disksOf(cell.database.db, at.systemId)).toMatchObject([{ name: 'vda', size: 2000, account_signatures: null }]);
   await save(at, [], [nic('eth0', at.mac)]);
@@ -64,7 +110,10 @@ test('cards: names swapped, one replaced under the old name, the boot card known
   const fresh = '52:54:00:00:bb:02';
   await save(at, [], [nic('eth1', fresh, { boot: true }), nic('eth0', other)]);
   const after = await nics(at);
-  expect(after.map((one) => [one.name, one.mac])).toEqual([['eth0', other], ['eth1', fresh]]);
+  expect(after.map((one) => [one.name, one.mac])).toEqual([
+    ['eth0', other],
+    ['eth1', fresh],
+  ]);
   expect((await row(at)).boot_interface_id).toBe(after[1]!.id);
 });
 

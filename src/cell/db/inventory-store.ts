@@ -123,6 +123,8 @@ export interface DiskRow {
 /** A machine's disks with their accounts, by name. */
 export async function disksOf(db: CellDb, systemId: string): Promise<DiskRow[]> {
   const { rows } = await sql<DiskRow>`
-    select id, name, serial, wwn, size, account_signatures, account_marker from block_device where system_id = ${systemId} order by name`.execute(db);
+    select id, name, serial, wwn, size, account_signatures, account_marker from block_device where system_id = ${systemId} order by name`.execute(
+    db,
+  );
   return rows;
 }

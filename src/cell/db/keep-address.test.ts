@@ -23,7 +23,13 @@ test('twenty machines at once get twenty addresses, outside of every range, and 
   const rows = await readNetwork(db);
   expect(namedMachines(rows)).toEqual(new Set(machines.map((one) => one.systemId)));
   const [vlan] = planNetwork(rows, [{ name: 'br0', address: '10.99.0.1/24' }], [], 'c17.example').vlans;
-  expect(vlan).toMatchObject({ interface: 'br0', dhcpOn: true, subnets: [{ cidr: '10.99.0.0/24', gateway: '10.99.0.2', dnsServers: ['10.99.0.3'], ranges: [{ start: '10.99.0.128', end: '10.99.0.254' }] }] });
+  expect(vlan).toMatchObject({
+    interface: 'br0',
+    dhcpOn: true,
+    subnets: [
+      { cidr: '10.99.0.0/24', gateway: '10.99.0.2', dnsServers: ['10.99.0.3'], ranges: [{ start: '10.99.0.128', end: '10.99.0.254' }] },
+    ],
+  });
   expect(vlan!.subnets[0]!.reservations).toHaveLength(20);
   expect(planNetwork(rows, [{ name: 'br0', address: '10.98.0.1/24' }], [], 'x').vlans[0]).not.toHaveProperty('interface');
 });

@@ -69,7 +69,11 @@ export interface NewMachine {
 }
 
 /** Make a machine in state New. @throws UniqueViolation when its name or a MAC is taken. */
-export async function insertMachine(tx: CellDb, machine: NewMachine, by: { kind: 'machine_created' | 'machine_enlisted'; username?: string }): Promise<void> {
+export async function insertMachine(
+  tx: CellDb,
+  machine: NewMachine,
+  by: { kind: 'machine_created' | 'machine_enlisted'; username?: string },
+): Promise<void> {
   await tx
     .insertInto('machine')
     .values({
@@ -105,6 +109,11 @@ export async function insertMachine(tx: CellDb, machine: NewMachine, by: { kind:
 export async function reportDuplicates(tx: CellDb, ids: readonly SystemId[], what: string): Promise<void> {
   const [first, ...others] = ids;
   for (const other of others) {
-    await openFinding(tx, { kind: 'duplicate_machine', subject: other, systemId: other, data: { what, system_id: other, other: first ?? '' } });
+    await openFinding(tx, {
+      kind: 'duplicate_machine',
+      subject: other,
+      systemId: other,
+      data: { what, system_id: other, other: first ?? '' },
+    });
   }
 }

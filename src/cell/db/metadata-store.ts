@@ -57,5 +57,7 @@ export async function defaultDomain(db: CellDb): Promise<number> {
 export async function rescueCheckIn(tx: CellDb, systemId: string, bootId: string, address: string): Promise<void> {
   await sql`insert into boot (boot_id, system_id, purpose, address) values (${bootId}, ${systemId}, 'rescue', ${address}::inet)
             on conflict (boot_id) do nothing`.execute(tx);
-  await sql`update credential set revoked = now() where system_id = ${systemId} and kind = 'boot' and boot_id <> ${bootId} and revoked is null`.execute(tx);
+  await sql`update credential set revoked = now() where system_id = ${systemId} and kind = 'boot' and boot_id <> ${bootId} and revoked is null`.execute(
+    tx,
+  );
 }

@@ -47,7 +47,9 @@ export async function keepAddress(tx: CellDb, systemId: string): Promise<string 
            (select host(l.ip) from interface_link l where l.interface_id = i.id and l.subnet_id = s.id and l.ip is not null order by l.id limit 1) as ip
     from machine m join interface i on i.id = m.boot_interface_id join subnet s on s.vlan_id = i.vlan_id and s.managed and family(s.cidr) = 4
     where m.system_id = ${systemId}
-    order by exists (select from interface_link l where l.interface_id = i.id and l.subnet_id = s.id) desc, s.id limit 1 for update of s`.execute(tx);
+    order by exists (select from interface_link l where l.interface_id = i.id and l.subnet_id = s.id) desc, s.id limit 1 for update of s`.execute(
+    tx,
+  );
   const place = rows[0];
   if (!place) return undefined;
   if (place.ip !== null) return place.ip;
@@ -60,6 +62,8 @@ export async function keepAddress(tx: CellDb, systemId: string): Promise<string 
         where interface_id = ${place.interface_id} and subnet_id = ${place.subnet_id} and mode in ('auto', 'dhcp') and ip is null order by id limit 1)
       returning id)
     insert into interface_link (interface_id, mode, subnet_id, ip)
-    select ${place.interface_id}::bigint, 'auto', ${place.subnet_id}::bigint, ${ip}::inet where not exists (select from linked)`.execute(tx);
+    select ${place.interface_id}::bigint, 'auto', ${place.subnet_id}::bigint, ${ip}::inet where not exists (select from linked)`.execute(
+    tx,
+  );
   return ip;
 }

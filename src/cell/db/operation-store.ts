@@ -182,13 +182,18 @@ export async function stepTaken(tx: CellDb, claimed: ClaimedOperation, taken: St
   const row = rows[0];
   if (!row) throw new LostRace('the lease of the operation is gone');
   if (row.changed) {
-    await tx.insertInto('operation_step').values({ operation_id: claimed.id, step: taken.step, detail: taken.detail ?? taken.note }).execute();
+    await tx
+      .insertInto('operation_step')
+      .values({ operation_id: claimed.id, step: taken.step, detail: taken.detail ?? taken.note })
+      .execute();
   }
 }
 
 /** Something happened to this machine (check-in, claim, power verb ended): have its live operation looked at now. */
 export async function hasten(tx: CellDb, systemId: string): Promise<void> {
-  await sql`update operation set due_at = now(), nudges = nudges + 1 where system_id = ${systemId} and outcome = 'live' ${sql.raw(wakesFollowers)}`.execute(tx);
+  await sql`update operation set due_at = now(), nudges = nudges + 1 where system_id = ${systemId} and outcome = 'live' ${sql.raw(wakesFollowers)}`.execute(
+    tx,
+  );
 }
 
 export interface Finish {
@@ -202,7 +207,12 @@ export interface Finish {
  * End an operation, in the caller's transaction: outcome, machine state, tickets and verbs closed, boot credentials revoked, event.
  * @throws LostRace when the lease or the machine's state is not what it was.
  */
-export async function finishOperation(tx: CellDb, claimed: ClaimedOperation, facts: Pick<FactsRow, 'system_id' | 'kind' | 'status'>, finish: Finish): Promise<void> {
+export async function finishOperation(
+  tx: CellDb,
+  claimed: ClaimedOperation,
+  facts: Pick<FactsRow, 'system_id' | 'kind' | 'status'>,
+  finish: Finish,
+): Promise<void> {
   const ended = await sql`
     update operation set outcome = ${finish.outcome}, error = ${finish.error}, step = 'finish', note = '', ended = now(),
            lease_until = null, lease_owner = null, waits_for_hands = false
@@ -221,7 +231,10 @@ export async function finishOperation(tx: CellDb, claimed: ClaimedOperation, fac
   await record(tx, {
     kind: finish.outcome === 'done' ? 'operation_done' : finish.outcome === 'aborted' ? 'operation_aborted' : 'operation_failed',
     systemId: facts.system_id,
-    description: finish.error === '' ? `${facts.kind} ${finish.outcome}: ${lifecycle[finish.to].name}` : `${facts.kind} ${finish.outcome}: ${finish.error}`,
+    description:
+      finish.error === ''
+        ? `${facts.kind} ${finish.outcome}: ${lifecycle[finish.to].name}`
+        : `${facts.kind} ${finish.outcome}: ${finish.error}`,
     data: { operation: claimed.id, kind: facts.kind },
   });
 }

@@ -35,7 +35,13 @@ export async function intendVerb(tx: CellDb, wanted: NewVerb): Promise<number> {
     from machine m left join replaced r on true where m.system_id = ${wanted.systemId} returning id`.execute(tx);
   const id = rows[0]?.id;
   if (id === undefined) throw new LostRace(`machine ${wanted.systemId} is gone`);
-  await record(tx, { kind: `power_${wanted.verb}_starting` as const, systemId: wanted.systemId, username: wanted.requestedBy, description: `power ${wanted.verb}`, data: { verb: id } });
+  await record(tx, {
+    kind: `power_${wanted.verb}_starting` as const,
+    systemId: wanted.systemId,
+    username: wanted.requestedBy,
+    description: `power ${wanted.verb}`,
+    data: { verb: id },
+  });
   return id;
 }
 
@@ -132,7 +138,13 @@ export async function aboutToSend(db: CellDb, verb: Held, call: 'on' | 'off' | '
   );
 }
 
-export async function sendEnded(db: CellDb, verb: Held, outcome: 'accepted' | 'unknown' | 'not-done', failure: string | undefined, evidence: string): Promise<void> {
+export async function sendEnded(
+  db: CellDb,
+  verb: Held,
+  outcome: 'accepted' | 'unknown' | 'not-done',
+  failure: string | undefined,
+  evidence: string,
+): Promise<void> {
   await sql`
     update power_verb set sent_outcome = ${outcome}, sent_failure = ${failure ?? null}, evidence = ${evidence}
     where id = ${verb.id} and fence = ${verb.fence}`.execute(db);
@@ -190,16 +202,29 @@ export interface SealedBmc {
 /** A machine's power settings as stored; undefined when it has none. */
 export async function sealedBmcOf(db: CellDb, systemId: string): Promise<SealedBmc | undefined> {
   const { rows } = await sql<SealedBmc>`
-    select b.driver, b.sealed, m.power_node, m.firmware from machine m join bmc b on b.id = m.bmc_id where m.system_id = ${systemId}`.execute(db);
+    select b.driver, b.sealed, m.power_node, m.firmware from machine m join bmc b on b.id = m.bmc_id where m.system_id = ${systemId}`.execute(
+    db,
+  );
   return rows[0];
 }
 
 /** Set a machine's power settings: the BMC is found by driver and address, or made. Its health starts afresh: new settings, new chance. */
-export async function setPower(tx: CellDb, given: { systemId: string; driver: string; address: string; sealed: Buffer; node: Record<string, string> }): Promise<void> {
+export async function setPower(
+  tx: CellDb,
+  given: { systemId: string; driver: string; address: string; sealed: Buffer; node: Record<string, string> },
+): Promise<void> {
   const found = await sql<{ id: number }>`
     update bmc set sealed = ${given.sealed}, health = '{"failuresInRow":0,"hardInRow":0,"score":100}'
     where driver = ${given.driver} and address = ${given.address} and ${given.address} <> '' returning id`.execute(tx);
-  const id = found.rows[0]?.id ?? (await tx.insertInto('bmc').values({ driver: given.driver, address: given.address, sealed: given.sealed }).returning('id').executeTakeFirstOrThrow()).id;
+  const id =
+    found.rows[0]?.id ??
+    (
+      await tx
+        .insertInto('bmc')
+        .values({ driver: given.driver, address: given.address, sealed: given.sealed })
+        .returning('id')
+        .executeTakeFirstOrThrow()
+    ).id;
   await sql`
     update machine set bmc_id = ${id}, power_type = ${given.driver}, power_node = ${JSON.stringify(given.node)}::jsonb,
            power_state = 'unknown', power_state_at = null, power_evidence = 'settings were changed', updated = now()
@@ -211,6 +236,9 @@ export async function deleteUnusedBmcs(tx: CellDb): Promise<void> {
   await sql`delete from bmc b where not exists (select from machine m where m.bmc_id = b.id)`.execute(tx);
 }
 
-function powerEvent(verb: 'on' | 'off' | 'cycle', state: 'done' | 'failed'): 'power_on_done' | 'power_on_failed' | 'power_off_done' | 'power_off_failed' {
+function powerEvent(
+  verb: 'on' | 'off' | 'cycle',
+  state: 'done' | 'failed',
+): 'power_on_done' | 'power_on_failed' | 'power_off_done' | 'power_off_failed' {
   return `power_${verb === 'off' ? 'off' : 'on'}_${state}`;
 }

@@ -3,7 +3,18 @@ import { sql } from 'kysely';
 import type { CellDb } from './cell-db.ts';
 
 export const scriptTypes = { commissioning: 0, installation: 1, testing: 2, release: 3, deployment: 4 } as const;
-export const scriptStates = { pending: 0, running: 1, passed: 2, failed: 3, timed_out: 4, aborted: 5, degraded: 6, installing: 7, failed_installing: 8, skipped: 9 } as const;
+export const scriptStates = {
+  pending: 0,
+  running: 1,
+  passed: 2,
+  failed: 3,
+  timed_out: 4,
+  aborted: 5,
+  degraded: 6,
+  installing: 7,
+  failed_installing: 8,
+  skipped: 9,
+} as const;
 
 export interface PendingScript {
   readonly id: number;
@@ -13,7 +24,13 @@ export interface PendingScript {
 }
 
 /** One row for each script that an operation is to run; scripts that have a row already are left alone. */
-export async function planScripts(tx: CellDb, systemId: string, operationId: number, names: readonly string[], type: number): Promise<void> {
+export async function planScripts(
+  tx: CellDb,
+  systemId: string,
+  operationId: number,
+  names: readonly string[],
+  type: number,
+): Promise<void> {
   await sql`
     insert into script_result (system_id, operation_id, name, type)
     select ${systemId}, ${operationId}, name, ${type} from unnest(${names as string[]}::text[]) as name
@@ -23,7 +40,9 @@ export async function planScripts(tx: CellDb, systemId: string, operationId: num
 /** What an operation has still to run, in the order of the names. A script that was running when its boot died runs again. */
 export async function unfinishedScripts(db: CellDb, operationId: number): Promise<PendingScript[]> {
   const { rows } = await sql<PendingScript>`
-    select id, name, type, status from script_result where operation_id = ${operationId} and status in (0, 1, 7) order by name, id`.execute(db);
+    select id, name, type, status from script_result where operation_id = ${operationId} and status in (0, 1, 7) order by name, id`.execute(
+    db,
+  );
   return rows;
 }
 
@@ -40,7 +59,9 @@ export interface ScriptReport {
 
 /** Started: from pending to running. */
 export async function scriptStarted(tx: CellDb, systemId: string, id: number): Promise<void> {
-  await sql`update script_result set status = 1, started = now() where id = ${id} and system_id = ${systemId} and status in (0, 1)`.execute(tx);
+  await sql`update script_result set status = 1, started = now() where id = ${id} and system_id = ${systemId} and status in (0, 1)`.execute(
+    tx,
+  );
 }
 
 /** Ended. Repeating the report is harmless. Returns the script's name; undefined when this machine has no such result. */

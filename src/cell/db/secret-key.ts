@@ -54,7 +54,8 @@ export async function readSecretKey(folder: string): Promise<SecretKey> {
 
 /** @throws WrongSecretKey unless `bytes` are 32. */
 export function makeSecretKey(bytes: Buffer, path = 'secret.key'): SecretKey {
-  if (bytes.byteLength !== 32) throw new WrongSecretKey(`${path} has ${bytes.byteLength} bytes; a secret key has 32. Restore it from the backup.`);
+  if (bytes.byteLength !== 32)
+    throw new WrongSecretKey(`${path} has ${bytes.byteLength} bytes; a secret key has 32. Restore it from the backup.`);
   const derived = (use: string) => createHmac('sha256', bytes).update(`muster ${use}`).digest();
   const sealing = derived('seal');
   const deriving = derived('derive');
@@ -79,7 +80,8 @@ export function makeSecretKey(bytes: Buffer, path = 'secret.key'): SecretKey {
       // Lengths are written too, so that ('ab', 'c') and ('a', 'bc') differ.
       const text = parts.map((part) => `${part.length}:${part}`).join('');
       let out = '';
-      for (let block = 0; out.length < length; block += 1) out += createHmac('sha256', deriving).update(`${block}\n${text}`).digest('base64url');
+      for (let block = 0; out.length < length; block += 1)
+        out += createHmac('sha256', deriving).update(`${block}\n${text}`).digest('base64url');
       return out.replace(/[-_]/g, 'x').slice(0, length);
     },
   };

@@ -21,7 +21,12 @@ export async function issueTicket(tx: CellDb, ticket: NewTicket, fence: number):
     select ${ticket.nonce}, o.system_id, o.id, ${ticket.purpose}, now() + ${ticket.within} * interval '1 second', ${ticket.bootsAllowed}
     from operation o where o.id = ${ticket.operationId} and o.fence = ${fence} and o.outcome = 'live' and not o.abort_asked`.execute(tx);
   if (done.numAffectedRows !== 1n) throw new LostRace('the lease of the operation is gone');
-  await record(tx, { kind: 'ticket_issued', systemId: ticket.systemId, description: `may boot to ${ticket.purpose}`, data: { operation: ticket.operationId } });
+  await record(tx, {
+    kind: 'ticket_issued',
+    systemId: ticket.systemId,
+    description: `may boot to ${ticket.purpose}`,
+    data: { operation: ticket.operationId },
+  });
 }
 
 /** Take the right back: the ticket, and the credential that was minted with it. */
@@ -65,7 +70,12 @@ export async function ticketByNonce(db: CellDb, nonce: string, lock = false): Pr
  * Count a boot: the first check-in of a boot id. A boot id that is known gets the same answer again; a new one takes the ticket over only
  * while nothing has been claimed with it (firmware may boot twice before the agent comes up).
  */
-export async function checkIn(tx: CellDb, nonce: string, bootId: string, address: string): Promise<'first' | 'again' | 'other_boot' | 'no_boots_left' | 'dead' | 'elsewhere'> {
+export async function checkIn(
+  tx: CellDb,
+  nonce: string,
+  bootId: string,
+  address: string,
+): Promise<'first' | 'again' | 'other_boot' | 'no_boots_left' | 'dead' | 'elsewhere'> {
   const ticket = await ticketByNonce(tx, nonce, true);
   if (!ticket?.live) return 'dead';
   if (ticket.boot_id === bootId) return ticket.address === address ? 'again' : 'elsewhere';
@@ -73,12 +83,21 @@ export async function checkIn(tx: CellDb, nonce: string, bootId: string, address
   if (ticket.boots >= ticket.boots_allowed) return 'no_boots_left';
   await sql`insert into boot (boot_id, system_id, nonce, purpose, address)
             values (${bootId}, ${ticket.system_id}, ${nonce}, ${ticket.purpose}, ${address}::inet)`.execute(tx);
-  await sql`update ticket set boots = boots + 1, boot_id = ${bootId}, checked_in = now(), heartbeat = now() where nonce = ${nonce}`.execute(tx);
+  await sql`update ticket set boots = boots + 1, boot_id = ${bootId}, checked_in = now(), heartbeat = now() where nonce = ${nonce}`.execute(
+    tx,
+  );
   await sql`update credential set revoked = now() where nonce = ${nonce} and revoked is null`.execute(tx);
   // The machine has booted: no power step of this operation may be sent any more.
   await closePowerSteps(tx, ticket.operation_id);
-  await sql`update machine set power_state = 'on', power_state_at = now(), power_evidence = 'the agent checked in' where system_id = ${ticket.system_id}`.execute(tx);
-  await record(tx, { kind: 'boot_checked_in', systemId: ticket.system_id, description: `booted to ${ticket.purpose}`, data: { operation: ticket.operation_id, boot: bootId } });
+  await sql`update machine set power_state = 'on', power_state_at = now(), power_evidence = 'the agent checked in' where system_id = ${ticket.system_id}`.execute(
+    tx,
+  );
+  await record(tx, {
+    kind: 'boot_checked_in',
+    systemId: ticket.system_id,
+    description: `booted to ${ticket.purpose}`,
+    data: { operation: ticket.operation_id, boot: bootId },
+  });
   await hasten(tx, ticket.system_id);
   return 'first';
 }
@@ -106,7 +125,12 @@ export async function claimTicket(tx: CellDb, nonce: string, bootId: string, gra
     select system_id, operation_id from claimed`.execute(tx);
   const row = rows[0];
   if (!row) throw new LostRace('the ticket is spent, void, expired, or another boot owns it');
-  await record(tx, { kind: 'ticket_claimed', systemId: row.system_id, description: 'may write its disks', data: { operation: row.operation_id, boot: bootId } });
+  await record(tx, {
+    kind: 'ticket_claimed',
+    systemId: row.system_id,
+    description: 'may write its disks',
+    data: { operation: row.operation_id, boot: bootId },
+  });
   await hasten(tx, row.system_id);
 }
 
@@ -126,7 +150,13 @@ export async function heartbeat(db: CellDb, systemId: string, bootId: string, pr
 }
 
 /** Spend the ticket of this boot. Repeating it is harmless. False: this boot owns no ticket that could be spent. */
-export async function spendTicket(tx: CellDb, systemId: string, bootId: string, outcome: 'done' | 'failed', detail: string): Promise<BootPurpose | undefined> {
+export async function spendTicket(
+  tx: CellDb,
+  systemId: string,
+  bootId: string,
+  outcome: 'done' | 'failed',
+  detail: string,
+): Promise<BootPurpose | undefined> {
   const { rows } = await sql<{ purpose: BootPurpose; operation_id: number }>`
     update ticket t set spent = now(), outcome = ${outcome}, detail = ${detail}
     where t.system_id = ${systemId} and t.boot_id = ${bootId} and t.voided is null and t.spent is null
@@ -143,7 +173,9 @@ export async function spendTicket(tx: CellDb, systemId: string, bootId: string, 
     return row.purpose;
   }
   const earlier = await sql<{ purpose: BootPurpose }>`
-    select purpose from ticket where system_id = ${systemId} and boot_id = ${bootId} and spent is not null and outcome = ${outcome}`.execute(tx);
+    select purpose from ticket where system_id = ${systemId} and boot_id = ${bootId} and spent is not null and outcome = ${outcome}`.execute(
+    tx,
+  );
   return earlier.rows[0]?.purpose;
 }
 

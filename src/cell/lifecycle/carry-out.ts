@@ -41,7 +41,13 @@ const ticketSeconds = (netbootWithin / 1000) * 2;
 const bootsAllowed = 5;
 
 /** @throws LostRace when another worker has the operation. */
-export async function carryOut(executor: Executor, claimed: ClaimedOperation, row: FactsRow, facts: OperationFacts, step: Step): Promise<void> {
+export async function carryOut(
+  executor: Executor,
+  claimed: ClaimedOperation,
+  row: FactsRow,
+  facts: OperationFacts,
+  step: Step,
+): Promise<void> {
   const { database, door } = executor;
   const again = (name: string, note: string, dueIn: number) => ({ step: name, note, dueIn, waitsForHands: waitsForHands(facts) });
   switch (step.do) {
@@ -53,7 +59,15 @@ export async function carryOut(executor: Executor, claimed: ClaimedOperation, ro
         (error: unknown) => (error instanceof Error ? error.message : String(error)),
       );
       door.killPoint('fetch_image:after-effect');
-      return stepTaken(database.db, claimed, again('fetch_image', failed === undefined ? 'the image is here' : `the image did not arrive: ${failed}`, failed === undefined ? 0 : lookAgain));
+      return stepTaken(
+        database.db,
+        claimed,
+        again(
+          'fetch_image',
+          failed === undefined ? 'the image is here' : `the image did not arrive: ${failed}`,
+          failed === undefined ? 0 : lookAgain,
+        ),
+      );
     }
     case 'apply_dhcp':
       // The network room applies by itself, woken by the same notification; here it is only waited for.
@@ -66,7 +80,11 @@ export async function carryOut(executor: Executor, claimed: ClaimedOperation, ro
         const purpose = purposeOf(row);
         // From here on DHCP always gives it the same address: the credential of its boot is bound to it.
         await keepAddress(tx, row.system_id);
-        await issueTicket(tx, { nonce, systemId: row.system_id, operationId: row.id, purpose, within: ticketSeconds, bootsAllowed }, claimed.fence);
+        await issueTicket(
+          tx,
+          { nonce, systemId: row.system_id, operationId: row.id, purpose, within: ticketSeconds, bootsAllowed },
+          claimed.fence,
+        );
         door.killPoint('issue_ticket:after-effect');
         await stepTaken(tx, claimed, again('issue_ticket', `boot ${row.tickets + 1} to ${purpose}`, 0));
       });
@@ -137,7 +155,9 @@ function endState(row: FactsRow, outcome: 'done' | 'failed' | 'aborted'): { to: 
   if (outcome === 'failed') return { to: rule.failed };
   if (outcome === 'aborted') {
     const aborted = 'aborted' in rule ? rule.aborted : rule.failed;
-    return { to: aborted === 'previous' ? settledOr(previous, rule.failed) : row.kind === 'commission' && previous === 'ready' ? 'ready' : aborted };
+    return {
+      to: aborted === 'previous' ? settledOr(previous, rule.failed) : row.kind === 'commission' && previous === 'ready' ? 'ready' : aborted,
+    };
   }
   if (releases(row, outcome)) return { to: 'ready', set: released };
   if (row.kind === 'test' || row.kind === 'exit_rescue') return { to: settledOr(originOf(row), 'ready') };

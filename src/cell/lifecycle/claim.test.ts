@@ -6,7 +6,17 @@ const disk: ModelDisk = { id: 1, name: 'vda', serial: 'S1', wwn: null, size: 10_
 const seen: SeenDisk = { name: 'vda', serial: 'S1', wwn: '', size: 10_000_000_000, signatures: [], marker: '' };
 
 function facts(given: Partial<ClaimFacts> = {}): ClaimFacts {
-  return { systemId: 'aaa3333', operationId: 7, ticket: { bootId: 'b1', live: true }, bootId: 'b1', overwrite: false, resumes: false, targets: [disk], seen: [seen], ...given };
+  return {
+    systemId: 'aaa3333',
+    operationId: 7,
+    ticket: { bootId: 'b1', live: true },
+    bootId: 'b1',
+    overwrite: false,
+    resumes: false,
+    targets: [disk],
+    seen: [seen],
+    ...given,
+  };
 }
 
 test('a blank disk that commissioning saw is granted', () => {
@@ -28,8 +38,13 @@ test('data that nobody accounts for is refused, unless overwriting is allowed or
 
 test('deployment markers: our own last deploy is ours, another machine is not', () => {
   const marker = 'muster aaa3333 5 deploy done abc';
-  expect(judgeClaim(facts({ seen: [{ ...seen, marker, signatures: ['gpt'] }], targets: [{ ...disk, marker }] }))).toEqual({ granted: true });
-  expect(judgeClaim(facts({ seen: [{ ...seen, marker: 'muster bbb3333 5 deploy done abc' }] }))).toMatchObject({ granted: false, reason: 'foreign_data' });
+  expect(judgeClaim(facts({ seen: [{ ...seen, marker, signatures: ['gpt'] }], targets: [{ ...disk, marker }] }))).toEqual({
+    granted: true,
+  });
+  expect(judgeClaim(facts({ seen: [{ ...seen, marker: 'muster bbb3333 5 deploy done abc' }] }))).toMatchObject({
+    granted: false,
+    reason: 'foreign_data',
+  });
   expect(judgeClaim(facts({ seen: [{ ...seen, marker: 'muster aaa3333 7 deploy started abc' }] }))).toEqual({ granted: true });
 });
 
@@ -40,15 +55,31 @@ test('a disk that is gone, or that cannot be told apart, is refused', () => {
 });
 
 test('whatever is seen: never granted without a live ticket of this boot', () => {
-  const anySeen = fc.array(fc.record({ name: fc.string(), serial: fc.constantFrom('S1', 'S2', ''), wwn: fc.constantFrom('', 'W'), size: fc.constantFrom(10_000_000_000, 5), signatures: fc.array(fc.string()), marker: fc.string() }));
-  fc.assert(
-    fc.property(anySeen, fc.boolean(), fc.constantFrom('b1', 'b2', null), fc.boolean(), fc.boolean(), (disks, live, bootId, overwrite, resumes) => {
-      const verdict = judgeClaim(facts({ seen: disks, ticket: { bootId, live }, overwrite, resumes }));
-      if (verdict.granted) {
-        expect(live).toBe(true);
-        expect(bootId === null || bootId === 'b1').toBe(true);
-        expect(disks.filter((one) => one.serial === 'S1' && one.size === disk.size)).toHaveLength(1);
-      }
+  const anySeen = fc.array(
+    fc.record({
+      name: fc.string(),
+      serial: fc.constantFrom('S1', 'S2', ''),
+      wwn: fc.constantFrom('', 'W'),
+      size: fc.constantFrom(10_000_000_000, 5),
+      signatures: fc.array(fc.string()),
+      marker: fc.string(),
     }),
+  );
+  fc.assert(
+    fc.property(
+      anySeen,
+      fc.boolean(),
+      fc.constantFrom('b1', 'b2', null),
+      fc.boolean(),
+      fc.boolean(),
+      (disks, live, bootId, overwrite, resumes) => {
+        const verdict = judgeClaim(facts({ seen: disks, ticket: { bootId, live }, overwrite, resumes }));
+        if (verdict.granted) {
+          expect(live).toBe(true);
+          expect(bootId === null || bootId === 'b1').toBe(true);
+          expect(disks.filter((one) => one.serial === 'S1' && one.size === disk.size)).toHaveLength(1);
+        }
+      },
+    ),
   );
 });

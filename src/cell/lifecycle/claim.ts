@@ -36,7 +36,9 @@ export interface ClaimFacts {
   readonly seen: readonly SeenDisk[];
 }
 
-export type Verdict = { readonly granted: true } | { readonly granted: false; readonly reason: 'ticket' | 'boot' | 'missing_disk' | 'foreign_data'; readonly text: string };
+export type Verdict =
+  | { readonly granted: true }
+  | { readonly granted: false; readonly reason: 'ticket' | 'boot' | 'missing_disk' | 'foreign_data'; readonly text: string };
 
 /** Judge a claim. Never grants when unsure. */
 export function judgeClaim(facts: ClaimFacts): Verdict {
@@ -47,9 +49,17 @@ export function judgeClaim(facts: ClaimFacts): Verdict {
   if (facts.targets.length === 0) return refuse('missing_disk', 'The machine has no disk that can be told apart by serial or WWN.');
   for (const target of facts.targets) {
     const seen = findSeen(target, facts.seen);
-    if (!seen) return refuse('missing_disk', `Disk ${identityOf(target) ?? target.name} (${target.size} bytes) of the last commissioning is not there.`);
+    if (!seen)
+      return refuse(
+        'missing_disk',
+        `Disk ${identityOf(target) ?? target.name} (${target.size} bytes) of the last commissioning is not there.`,
+      );
     const stranger = facts.overwrite || facts.resumes ? undefined : strangeOn(seen, target, facts);
-    if (stranger) return refuse('foreign_data', `Disk ${identityOf(target) ?? target.name} has ${stranger} that this cell knows nothing of. Commission it again, or deploy with overwrite allowed.`);
+    if (stranger)
+      return refuse(
+        'foreign_data',
+        `Disk ${identityOf(target) ?? target.name} has ${stranger} that this cell knows nothing of. Commission it again, or deploy with overwrite allowed.`,
+      );
   }
   return { granted: true };
 }

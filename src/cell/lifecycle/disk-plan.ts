@@ -17,19 +17,50 @@ export interface DeploymentModel {
   readonly hostname: string;
   readonly fqdn: string;
   readonly operationId: number;
-  readonly image: { readonly sha256: string; readonly url: string; readonly kernel: string; readonly initrd: string; readonly reports: boolean };
+  readonly image: {
+    readonly sha256: string;
+    readonly url: string;
+    readonly kernel: string;
+    readonly initrd: string;
+    readonly reports: boolean;
+  };
   readonly disks: readonly TargetDisk[];
   readonly bootDiskId: number | null;
   readonly kernelParameters: string;
   /** What cloud-init needs to find this cell as the system: written to the disk, never served by nonce. */
-  readonly seed: { readonly metadataUrl: string; readonly statusUrl: string; readonly consumerKey: string; readonly tokenKey: string; readonly tokenSecret: string };
+  readonly seed: {
+    readonly metadataUrl: string;
+    readonly statusUrl: string;
+    readonly consumerKey: string;
+    readonly tokenKey: string;
+    readonly tokenSecret: string;
+  };
 }
 
 export type DiskStep =
   | { readonly step: 'disk'; readonly alias: string; readonly match: string; readonly size: number }
-  | { readonly step: 'marker'; readonly alias: string; readonly phase: 'started' | 'done'; readonly systemId: string; readonly operation: number; readonly purpose: 'deploy' | 'erase'; readonly digest: string }
-  | { readonly step: 'gpt'; readonly alias: string; readonly partitions: readonly { readonly number: number; readonly type: 'bios_grub' | 'esp' | 'root'; readonly size: string }[] }
-  | { readonly step: 'filesystem'; readonly alias: string; readonly partition: number; readonly type: 'ext4' | 'vfat'; readonly label: string; readonly uuid: string }
+  | {
+      readonly step: 'marker';
+      readonly alias: string;
+      readonly phase: 'started' | 'done';
+      readonly systemId: string;
+      readonly operation: number;
+      readonly purpose: 'deploy' | 'erase';
+      readonly digest: string;
+    }
+  | {
+      readonly step: 'gpt';
+      readonly alias: string;
+      readonly partitions: readonly { readonly number: number; readonly type: 'bios_grub' | 'esp' | 'root'; readonly size: string }[];
+    }
+  | {
+      readonly step: 'filesystem';
+      readonly alias: string;
+      readonly partition: number;
+      readonly type: 'ext4' | 'vfat';
+      readonly label: string;
+      readonly uuid: string;
+    }
   | { readonly step: 'mount_partition'; readonly alias: string; readonly partition: number; readonly path: string }
   | { readonly step: 'unpack'; readonly url: string; readonly sha256: string; readonly format: 'tar.zst'; readonly path: string }
   | { readonly step: 'write_file'; readonly path: string; readonly mode: string; readonly content: string }
@@ -58,7 +89,14 @@ export function identityOf(disk: Pick<TargetDisk, 'serial' | 'wwn'>): string | u
 
 /** Flat layout for both firmwares: bios_grub, ESP, ext4 root (one Debian tree boots under BIOS and UEFI). */
 export function planDeployment(model: DeploymentModel, target: TargetDisk): DiskStep[] {
-  const marker = { step: 'marker', alias: 'target', systemId: model.systemId, operation: model.operationId, purpose: 'deploy', digest: model.image.sha256 } as const;
+  const marker = {
+    step: 'marker',
+    alias: 'target',
+    systemId: model.systemId,
+    operation: model.operationId,
+    purpose: 'deploy',
+    digest: model.image.sha256,
+  } as const;
   const root = filesystemUuid(model.operationId, target.id, 3);
   const esp = vfatUuid(model.operationId, target.id);
   return [

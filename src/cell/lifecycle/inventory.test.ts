@@ -39,19 +39,42 @@ test('any bytes are a machine or one line of a problem', () => {
   const paths = ['disks', 'interfaces', 'cpu', 'system', 'memory_mib', 'firmware', 'hardware_uuid', 'schema', 'architecture', '__proto__'];
   const twisted = fc.dictionary(fc.constantFrom(...paths), value).map((more) => JSON.stringify({ ...good, ...more }));
   fc.assert(
-    fc.property(fc.oneof(twisted.map((text) => Buffer.from(text)), fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)), fc.json().map((text) => Buffer.from(text))), (bytes) => {
-      const reading = readInventory(bytes);
-      if ('problem' in reading) expect(reading.problem).toMatch(/^the inventory [^\n]{1,300}$/);
-      else expect(JSON.stringify(reading.found)).not.toMatch(/\\u0000|\\ud[89a-f]/);
-    }),
+    fc.property(
+      fc.oneof(
+        twisted.map((text) => Buffer.from(text)),
+        fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+        fc.json().map((text) => Buffer.from(text)),
+      ),
+      (bytes) => {
+        const reading = readInventory(bytes);
+        if ('problem' in reading) expect(reading.problem).toMatch(/^the inventory [^\n]{1,300}$/);
+        else expect(JSON.stringify(reading.found)).not.toMatch(/\\u0000|\\ud[89a-f]/);
+      },
+    ),
     { numRuns: 400 },
   );
 });
 
 test.each([
-  ['one MAC twice, in two spellings', { interfaces: [{ name: 'a', mac: '52:54:00:00:00:ab' }, { name: 'b', mac: '52:54:00:00:00:AB' }] }],
+  [
+    'one MAC twice, in two spellings',
+    {
+      interfaces: [
+        { name: 'a', mac: '52:54:00:00:00:ab' },
+        { name: 'b', mac: '52:54:00:00:00:AB' },
+      ],
+    },
+  ],
   ['one disk name twice', { disks: [good.disks[0], { ...good.disks[0], serial: 's2' }] }],
-  ['one interface name twice', { interfaces: [{ name: 'a', mac: '52:54:00:00:00:01' }, { name: 'a', mac: '52:54:00:00:00:02' }] }],
+  [
+    'one interface name twice',
+    {
+      interfaces: [
+        { name: 'a', mac: '52:54:00:00:00:01' },
+        { name: 'a', mac: '52:54:00:00:00:02' },
+      ],
+    },
+  ],
   ['NUL in a serial', { system: { serial: 'a\0' } }],
   ['half a surrogate pair', { system: { vendor: '\ud800' } }],
   ['another schema', { schema: 2 }],
@@ -60,11 +83,20 @@ test.each([
 });
 
 test('two disks with one serial are kept by name, and told apart by nothing else', () => {
-  const reading = read({ ...good, disks: [good.disks[0], { ...good.disks[0], name: 'vdb' }, { ...good.disks[0], name: 'vdc', serial: 's2' }] });
+  const reading = read({
+    ...good,
+    disks: [good.disks[0], { ...good.disks[0], name: 'vdb' }, { ...good.disks[0], name: 'vdc', serial: 's2' }],
+  });
   if (!('found' in reading)) throw new Error(reading.problem);
-  expect(reading.found.disks.map((disk) => [disk.name, disk.serial])).toEqual([['vda', null], ['vdb', null], ['vdc', 's2']]);
+  expect(reading.found.disks.map((disk) => [disk.name, disk.serial])).toEqual([
+    ['vda', null],
+    ['vdb', null],
+    ['vdc', 's2'],
+  ]);
 });
 
 test('an inventory larger than any machine’s is not even parsed', () => {
-  expect(readInventory(Buffer.alloc(largestInventory + 1, 0x20))).toEqual({ problem: `the inventory is larger than ${largestInventory} bytes` });
+  expect(readInventory(Buffer.alloc(largestInventory + 1, 0x20))).toEqual({
+    problem: `the inventory is larger than ${largestInventory} bytes`,
+  });
 });

@@ -32,11 +32,14 @@ function foundMachine(inventory: Inventory): { found: FoundMachine } | { problem
   const { system, mainboard, bios, cpu } = inventory;
   const macs = inventory.interfaces.map((nic) => nic.mac.toLowerCase());
   if (new Set(macs).size < macs.length) return { problem: 'the inventory has one MAC address twice' };
-  if (new Set(inventory.disks.map((disk) => disk.name)).size < inventory.disks.length) return { problem: 'the inventory has one disk name twice' };
-  if (new Set(inventory.interfaces.map((nic) => nic.name)).size < macs.length) return { problem: 'the inventory has one interface name twice' };
+  if (new Set(inventory.disks.map((disk) => disk.name)).size < inventory.disks.length)
+    return { problem: 'the inventory has one disk name twice' };
+  if (new Set(inventory.interfaces.map((nic) => nic.name)).size < macs.length)
+    return { problem: 'the inventory has one interface name twice' };
   const disks = inventory.disks.filter((disk) => !disk.removable && disk.size > 0);
   // Vendors ship disks with one serial for all. What cannot be told apart is kept by its name and never deployed to.
-  const isAlone = (disk: (typeof disks)[number]): boolean => disks.filter((one) => (one.wwn || one.serial) === (disk.wwn || disk.serial)).length === 1;
+  const isAlone = (disk: (typeof disks)[number]): boolean =>
+    disks.filter((one) => (one.wwn || one.serial) === (disk.wwn || disk.serial)).length === 1;
   return {
     found: {
       architecture: inventory.architecture,

@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { chooseTarget, planDeployment, planErase, smallestDisk, type DeploymentModel, type DiskStep, type TargetDisk } from './disk-plan.ts';
+import {
+  chooseTarget,
+  planDeployment,
+  planErase,
+  smallestDisk,
+  type DeploymentModel,
+  type DiskStep,
+  type TargetDisk,
+} from './disk-plan.ts';
 import { renderPlan } from './plan-script.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'muster-plan-'));
@@ -23,11 +31,28 @@ function calls(script: string): string[][] {
   writeFileSync(plan, script.replace('. /muster/steps.sh', `. ${steps}`));
   execFileSync('/bin/sh', ['-eu', plan], { env: { LOG: log, PATH: '/nowhere' }, cwd: folder });
   // Two NULs end a call; an empty argument would look the same, and no step has one.
-  return readFileSync(log, 'utf8').split('\0\0').filter((call) => call !== '').map((call) => call.split('\0'));
+  return readFileSync(log, 'utf8')
+    .split('\0\0')
+    .filter((call) => call !== '')
+    .map((call) => call.split('\0'));
 }
 
 const hostile = fc.oneof(
-  fc.constantFrom("'; touch owned; '", '$(touch owned)', '`touch owned`', '"; touch owned; "', '\\', "a'b", '\n touch owned \n', '$HOME', '-rf', '*', '~', "'\\''", '${IFS}'),
+  fc.constantFrom(
+    "'; touch owned; '",
+    '$(touch owned)',
+    '`touch owned`',
+    '"; touch owned; "',
+    '\\',
+    "a'b",
+    '\n touch owned \n',
+    '$HOME',
+    '-rf',
+    '*',
+    '~',
+    "'\\''",
+    '${IFS}',
+  ),
   fc.string({ unit: 'binary', minLength: 1, maxLength: 30 }).map((text) => text.replaceAll('\0', 'x').toWellFormed()),
 );
 const target = (serial: string): TargetDisk => ({ id: 1_700_000_000_003, name: 'vda', serial, wwn: null, size: 8 * 1024 ** 3 });
@@ -52,7 +77,11 @@ test('hostile words arrive as words', () => {
       expect(seen.map(([name]) => name)).toEqual(steps.map((step) => step.step));
       expect(seen[0]).toEqual(['disk', 'target', serial, String(disk.size)]);
       expect(seen.find(([name]) => name === 'unpack')).toEqual(['unpack', `http://10.0.0.1/${word}`, 'a'.repeat(64), 'tar.zst', '/target']);
-      const files = new Map(seen.filter(([name]) => name === 'write_file').map(([, path = '', , content = '']) => [path, Buffer.from(content, 'base64').toString()]));
+      const files = new Map(
+        seen
+          .filter(([name]) => name === 'write_file')
+          .map(([, path = '', , content = '']) => [path, Buffer.from(content, 'base64').toString()]),
+      );
       expect(files.get('/target/etc/hostname')).toBe(`${word}\n`);
       const cloud = files.get('/target/etc/cloud/cloud.cfg.d/90_muster.cfg')!;
       const line = cloud.split('\n').find((one) => one.startsWith('datasource: '))!;
@@ -86,7 +115,9 @@ test('filesystems of different operations and disks differ, also with the large 
       fc.pre(a !== c || b !== d);
       const uuid = (operationId: number, diskId: number) => {
         const disk = { ...target('s'), id: diskId };
-        return planDeployment({ ...model('m', disk), operationId }, disk).flatMap((step) => (step.step === 'filesystem' ? [step.uuid] : []));
+        return planDeployment({ ...model('m', disk), operationId }, disk).flatMap((step) =>
+          step.step === 'filesystem' ? [step.uuid] : [],
+        );
       };
       const [esp, root] = uuid(a, b);
       expect(root).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -97,7 +128,13 @@ test('filesystems of different operations and disks differ, also with the large 
 });
 
 test('which disk is chosen: the boot disk, else the first that is large enough and can be told from the others', () => {
-  const disk = (id: number, size: number, serial: string | null, wwn: string | null = null): TargetDisk => ({ id, name: `d${id}`, size, serial, wwn });
+  const disk = (id: number, size: number, serial: string | null, wwn: string | null = null): TargetDisk => ({
+    id,
+    name: `d${id}`,
+    size,
+    serial,
+    wwn,
+  });
   const big = smallestDisk;
   expect(chooseTarget([disk(1, big, null), disk(2, big - 1, 's2'), disk(3, big, 's3'), disk(4, big, 's4')], null)?.id).toBe(3);
   expect(chooseTarget([disk(3, big, 's3'), disk(4, big, '', 'w4')], 4)?.id).toBe(4);

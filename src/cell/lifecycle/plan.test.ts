@@ -1,7 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { operations, type OperationKind } from '../../contract/operation.ts';
-import { lookAgain, netbootWithin, offGrace, plan, silentAfter, ticketsAllowed, type OperationFacts, type Step, type TicketFacts, type VerbFacts } from './plan.ts';
+import {
+  lookAgain,
+  netbootWithin,
+  offGrace,
+  plan,
+  silentAfter,
+  ticketsAllowed,
+  type OperationFacts,
+  type Step,
+  type TicketFacts,
+  type VerbFacts,
+} from './plan.ts';
 
 const start = 1_000_000_000_000;
 
@@ -52,13 +63,22 @@ describe('deploying, step by step', () => {
     expect(plan(facts({ ...late, ticket: ticket(), tickets: 1 }))).toEqual({ do: 'void_ticket', reason: 'did not netboot' });
     const voided = ticket({ voided: true, voidReason: 'did not netboot' });
     expect(plan(facts({ ...late, ticket: voided, tickets: 1 })).do).toBe('issue_ticket');
-    expect(plan(facts({ ...late, ticket: voided, tickets: ticketsAllowed }))).toMatchObject({ do: 'finish', outcome: 'failed', error: expect.stringContaining('did not netboot') });
+    expect(plan(facts({ ...late, ticket: voided, tickets: ticketsAllowed }))).toMatchObject({
+      do: 'finish',
+      outcome: 'failed',
+      error: expect.stringContaining('did not netboot'),
+    });
   });
 
   test('an agent that falls silent loses its ticket; a heartbeat keeps it', () => {
     const claimed = ticket({ checkedIn: start + 1000, claimed: start + 2000 });
-    expect(plan(facts({ now: start + silentAfter + 3000, ticket: claimed, tickets: 1 }))).toEqual({ do: 'void_ticket', reason: 'the agent fell silent' });
-    expect(plan(facts({ now: start + silentAfter + 3000, ticket: { ...claimed, heartbeat: start + silentAfter }, tickets: 1 })).do).toBe('wait');
+    expect(plan(facts({ now: start + silentAfter + 3000, ticket: claimed, tickets: 1 }))).toEqual({
+      do: 'void_ticket',
+      reason: 'the agent fell silent',
+    });
+    expect(plan(facts({ now: start + silentAfter + 3000, ticket: { ...claimed, heartbeat: start + silentAfter }, tickets: 1 })).do).toBe(
+      'wait',
+    );
   });
 
   test('is done when the ticket is spent and the installed system has fetched its user-data', () => {
@@ -87,7 +107,13 @@ test('commissioning ends when the machine is confirmed off, failed scripts fail 
 test('manual power waits for hands without a clock, which starts at first contact', () => {
   const hands = { hands: true, queryable: false, state: 'unknown' } as const;
   const long = start + 30 * 86_400_000;
-  const waiting = facts({ now: long, power: hands, ticket: ticket({ expires: long + 1000 }), tickets: 1, verb: verb({ verb: 'on', state: 'hands' }) });
+  const waiting = facts({
+    now: long,
+    power: hands,
+    ticket: ticket({ expires: long + 1000 }),
+    tickets: 1,
+    verb: verb({ verb: 'on', state: 'hands' }),
+  });
   expect(plan(waiting)).toMatchObject({ do: 'wait', for: 'hands' });
   const met = { ...waiting, ticket: ticket({ expires: long + 1000, checkedIn: long - 1 }) };
   expect(plan(met)).toMatchObject({ do: 'finish', outcome: 'failed' });
@@ -98,16 +124,38 @@ test('aborting voids the ticket first, then sees to it that the machine is off',
   expect(plan(live)).toEqual({ do: 'void_ticket', reason: 'aborted' });
   const voided = { ...live, ticket: ticket({ voided: true }), power: { ...live.power, state: 'on', at: start } as const };
   expect(plan(voided)).toEqual({ do: 'power', verb: 'off' });
-  expect(plan({ ...voided, power: { ...live.power, state: 'off', at: start + 500 } })).toEqual({ do: 'finish', outcome: 'aborted', error: '' });
+  expect(plan({ ...voided, power: { ...live.power, state: 'off', at: start + 500 } })).toEqual({
+    do: 'finish',
+    outcome: 'aborted',
+    error: '',
+  });
 });
 
 const anyTime = fc.integer({ min: start, max: start + 8_000_000 });
 const anyTicket = fc.record(
-  { nonce: fc.constantFrom('n1', 'n2'), issued: anyTime, expires: anyTime, detail: fc.constant(''), voided: fc.boolean(), checkedIn: anyTime, claimed: anyTime, heartbeat: anyTime, spent: anyTime, outcome: fc.constantFrom('done' as const, 'failed' as const) },
+  {
+    nonce: fc.constantFrom('n1', 'n2'),
+    issued: anyTime,
+    expires: anyTime,
+    detail: fc.constant(''),
+    voided: fc.boolean(),
+    checkedIn: anyTime,
+    claimed: anyTime,
+    heartbeat: anyTime,
+    spent: anyTime,
+    outcome: fc.constantFrom('done' as const, 'failed' as const),
+  },
   { requiredKeys: ['nonce', 'issued', 'expires', 'detail', 'voided'] },
 );
 const anyVerb = fc.record(
-  { verb: fc.constantFrom('on' as const, 'off' as const, 'cycle' as const), state: fc.constantFrom('live' as const, 'hands' as const, 'done' as const, 'failed' as const, 'closed' as const), intended: anyTime, error: fc.constant('e'), ended: anyTime, nonce: fc.constantFrom('n1', 'n2') },
+  {
+    verb: fc.constantFrom('on' as const, 'off' as const, 'cycle' as const),
+    state: fc.constantFrom('live' as const, 'hands' as const, 'done' as const, 'failed' as const, 'closed' as const),
+    intended: anyTime,
+    error: fc.constant('e'),
+    ended: anyTime,
+    nonce: fc.constantFrom('n1', 'n2'),
+  },
   { requiredKeys: ['verb', 'state', 'intended', 'error'] },
 );
 const anyFacts: fc.Arbitrary<OperationFacts> = fc
@@ -130,7 +178,12 @@ const anyFacts: fc.Arbitrary<OperationFacts> = fc
     rescueSeen: fc.boolean(),
   })
   .map(({ hands, queryable, state, at, ticket: one, verb: two, ...rest }) =>
-    facts({ ...rest, power: { hands, queryable: queryable && !hands, state, ...(at === undefined ? {} : { at }) }, ...(one ? { ticket: one } : {}), ...(two ? { verb: two } : {}) }),
+    facts({
+      ...rest,
+      power: { hands, queryable: queryable && !hands, state, ...(at === undefined ? {} : { at }) },
+      ...(one ? { ticket: one } : {}),
+      ...(two ? { verb: two } : {}),
+    }),
   );
 
 describe('for all facts', () => {

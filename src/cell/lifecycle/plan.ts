@@ -37,7 +37,12 @@ export interface OperationFacts {
   readonly abortAsked: boolean;
   readonly now: number;
   /** `hands`: nobody but a person can switch this machine. `queryable`: the driver can say on or off. */
-  readonly power: { readonly hands: boolean; readonly queryable: boolean; readonly state: 'on' | 'off' | 'unknown' | 'error'; readonly at?: number };
+  readonly power: {
+    readonly hands: boolean;
+    readonly queryable: boolean;
+    readonly state: 'on' | 'off' | 'unknown' | 'error';
+    readonly at?: number;
+  };
   /** The newest ticket of this operation, and how many it has had. */
   readonly ticket?: TicketFacts;
   readonly tickets: number;
@@ -116,11 +121,13 @@ function bootStep(facts: OperationFacts): Step {
   if (!facts.imageReady) return { do: 'fetch_image' };
   const ticket = facts.ticket;
   if (!ticket || ticket.voided) {
-    if (facts.tickets >= ticketsAllowed) return finish('failed', `gave up after ${facts.tickets} boots: ${ticket?.voidReason ?? 'no boot'}`);
+    if (facts.tickets >= ticketsAllowed)
+      return finish('failed', `gave up after ${facts.tickets} boots: ${ticket?.voidReason ?? 'no boot'}`);
     return { do: 'issue_ticket' };
   }
   if (ticket.spent !== undefined) return afterSpent(facts, ticket, ticket.spent);
-  if (facts.now >= ticket.expires) return { do: 'void_ticket', reason: ticket.checkedIn === undefined ? 'did not netboot' : 'ticket expired' };
+  if (facts.now >= ticket.expires)
+    return { do: 'void_ticket', reason: ticket.checkedIn === undefined ? 'did not netboot' : 'ticket expired' };
   if (ticket.checkedIn !== undefined) {
     const until = Math.max(ticket.checkedIn, ticket.claimed ?? 0, ticket.heartbeat ?? 0) + silentAfter;
     if (facts.now >= until) return { do: 'void_ticket', reason: 'the agent fell silent' };

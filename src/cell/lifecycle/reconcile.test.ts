@@ -24,13 +24,21 @@ const db = () => cell.database.db;
 const operation = (id: number) => db().selectFrom('operation').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 const tickets = (id: number) => db().selectFrom('ticket').selectAll().where('operation_id', '=', id).orderBy('issued').execute();
 const verbs = (id: number) => db().selectFrom('power_verb').selectAll().where('operation_id', '=', id).orderBy('id').execute();
-const stepsOf = async (id: number) => (await db().selectFrom('operation_step').select('step').where('operation_id', '=', id).orderBy('id').execute()).map((row) => row.step);
+const stepsOf = async (id: number) =>
+  (await db().selectFrom('operation_step').select('step').where('operation_id', '=', id).orderBy('id').execute()).map((row) => row.step);
 const due = (id: number) => sql`update operation set due_at = now() where id = ${id}`.execute(db());
-const spent = (id: number, outcome: 'done' | 'failed') => sql`update ticket set checked_in = now(), spent = now(), outcome = ${outcome} where operation_id = ${id} and voided is null`.execute(db());
+const spent = (id: number, outcome: 'done' | 'failed') =>
+  sql`update ticket set checked_in = now(), spent = now(), outcome = ${outcome} where operation_id = ${id} and voided is null`.execute(
+    db(),
+  );
 
 async function checkedIn(machine: TestMachine) {
   const boot = bootIdOf();
-  const answer = await cell.form('/MAAS/metadata/agent/check-in', [['nonce', await cell.nonceOf(machine)], ['boot_id', boot], ['mac', machine.mac]]);
+  const answer = await cell.form('/MAAS/metadata/agent/check-in', [
+    ['nonce', await cell.nonceOf(machine)],
+    ['boot_id', boot],
+    ['mac', machine.mac],
+  ]);
   return { boot, key: keyOf(answer.text) };
 }
 
@@ -52,7 +60,16 @@ describe('leases', () => {
     const row = await operation(id);
     await expect(stepTaken(db(), first!, { step: 'zombie', note: '', dueIn: 0, waitsForHands: false })).rejects.toBeInstanceOf(LostRace);
     await expect(keepLease(db(), first!, 60)).rejects.toBeInstanceOf(LostRace);
-    await expect(cell.database.transaction((tx) => finishOperation(tx, first!, { system_id: row.system_id, kind: 'deploy', status: 9 }, { outcome: 'done', error: '', to: 'deployed' }))).rejects.toBeInstanceOf(LostRace);
+    await expect(
+      cell.database.transaction((tx) =>
+        finishOperation(
+          tx,
+          first!,
+          { system_id: row.system_id, kind: 'deploy', status: 9 },
+          { outcome: 'done', error: '', to: 'deployed' },
+        ),
+      ),
+    ).rejects.toBeInstanceOf(LostRace);
     expect(await operation(id)).toEqual(row);
   });
 
@@ -82,9 +99,11 @@ describe('leases', () => {
     const taken = await Promise.all(Array.from({ length: 8 }, (_, n) => reconcile(cell.executor, `w${n}`)));
     expect(taken.reduce((sum, one) => sum + one, 0)).toBe(12);
     for (const id of ids) expect(await tickets(id)).toHaveLength(1);
-    await Promise.all(Array.from({ length: 4 }, async (_, n) => {
-      while ((await reconcile(cell.executor, `w${n}`)) > 0);
-    }));
+    await Promise.all(
+      Array.from({ length: 4 }, async (_, n) => {
+        while ((await reconcile(cell.executor, `w${n}`)) > 0);
+      }),
+    );
     for (const id of ids) expect([(await tickets(id)).length, (await verbs(id)).length]).toEqual([1, 1]);
   });
 
@@ -141,7 +160,9 @@ describe('the way of an operation', () => {
     await cell.settle();
     await sql`update power_verb set state = 'hands' where operation_id = ${id}`.execute(db());
     // It was asked for two days ago; the ticket was renewed since.
-    await sql`update operation set started = now() - interval '2 days', deadline = now() - interval '47 hours', due_at = now() where id = ${id}`.execute(db());
+    await sql`update operation set started = now() - interval '2 days', deadline = now() - interval '47 hours', due_at = now() where id = ${id}`.execute(
+      db(),
+    );
     await cell.settle();
     const row = await operation(id);
     expect([row.outcome, row.waits_for_hands, row.step]).toEqual(['live', true, 'wait_for_hands']);
@@ -169,8 +190,21 @@ describe('the way of an operation', () => {
     await cell.settle();
     const { boot, key } = await checkedIn(machine);
     const line = 'name=vda&serial=d&size=8589934592&signatures=&marker=';
-    expect((await cell.form('/MAAS/metadata/agent/claim', [['boot_id', boot], ['disk', line]], { key })).status).toBe(200);
-    await sql`update ticket set checked_in = now() - interval '11 minutes', claimed = now() - interval '11 minutes', heartbeat = now() - interval '11 minutes' where operation_id = ${id}`.execute(db());
+    expect(
+      (
+        await cell.form(
+          '/MAAS/metadata/agent/claim',
+          [
+            ['boot_id', boot],
+            ['disk', line],
+          ],
+          { key },
+        )
+      ).status,
+    ).toBe(200);
+    await sql`update ticket set checked_in = now() - interval '11 minutes', claimed = now() - interval '11 minutes', heartbeat = now() - interval '11 minutes' where operation_id = ${id}`.execute(
+      db(),
+    );
     await due(id);
     await cell.settle();
     expect((await tickets(id)).map((ticket) => ticket.void_reason)).toEqual(['the agent fell silent', null]);
@@ -178,18 +212,37 @@ describe('the way of an operation', () => {
     const second = await checkedIn(machine);
     // Half-written by the boot that died: the same operation may go on.
     const halfway = 'name=vda&serial=d&size=8589934592&signatures=gpt,ext4&marker=';
-    expect((await cell.form('/MAAS/metadata/agent/claim', [['boot_id', second.boot], ['disk', halfway]], { key: second.key })).status).toBe(200);
+    expect(
+      (
+        await cell.form(
+          '/MAAS/metadata/agent/claim',
+          [
+            ['boot_id', second.boot],
+            ['disk', halfway],
+          ],
+          { key: second.key },
+        )
+      ).status,
+    ).toBe(200);
   });
 
   test('the deadline ends it as failed, and closes tickets, credentials and verbs', async () => {
     const { machine, id } = await deploying();
     await cell.settle();
     const { key } = await checkedIn(machine);
-    await sql`insert into power_verb (system_id, operation_id, verb, requested_by) values (${machine.systemId}, ${id}, 'off', 'x')`.execute(db());
+    await sql`insert into power_verb (system_id, operation_id, verb, requested_by) values (${machine.systemId}, ${id}, 'off', 'x')`.execute(
+      db(),
+    );
     await sql`update operation set deadline = now() - interval '1 second', due_at = now() where id = ${id}`.execute(db());
     await cell.settle();
     const row = await operation(id);
-    expect([row.outcome, row.error, row.step, row.lease_until, row.ended !== null]).toEqual(['failed', 'timed out: the agent did not finish', 'finish', null, true]);
+    expect([row.outcome, row.error, row.step, row.lease_until, row.ended !== null]).toEqual([
+      'failed',
+      'timed out: the agent did not finish',
+      'finish',
+      null,
+      true,
+    ]);
     expect(await cell.statusOf(machine)).toBe('failed_deployment');
     expect((await tickets(id)).every((ticket) => ticket.voided !== null)).toBe(true);
     expect((await verbs(id)).every((verb) => verb.state === 'closed')).toBe(true);
@@ -198,14 +251,26 @@ describe('the way of an operation', () => {
   });
 
   test('aborting: the ticket is void, nothing is issued any more, and the machine is where it came from', async () => {
-    for (const [kind, status, end] of [['commission', 0, 'new'], ['commission', 4, 'ready'], ['deploy', 10, 'allocated'], ['test', 6, 'deployed']] as const) {
+    for (const [kind, status, end] of [
+      ['commission', 0, 'new'],
+      ['commission', 4, 'ready'],
+      ['deploy', 10, 'allocated'],
+      ['test', 6, 'deployed'],
+    ] as const) {
       const machine = await cell.addMachine({ status, owner: 'ann', image });
       const id = await cell.start(machine, kind);
       await cell.settle();
       const [claimed] = await cell.database.transaction((tx) => claimDue(tx, 'late', 1, 0));
       expect(await cell.database.transaction((tx) => askAbort(tx, machine.systemId))).toBe(kind);
       if (claimed !== undefined) {
-        const ticket = { nonce: 'e'.repeat(32), systemId: machine.systemId, operationId: id, purpose: 'deploy', within: 9, bootsAllowed: 1 } as const;
+        const ticket = {
+          nonce: 'e'.repeat(32),
+          systemId: machine.systemId,
+          operationId: id,
+          purpose: 'deploy',
+          within: 9,
+          bootsAllowed: 1,
+        } as const;
         await expect(cell.database.transaction((tx) => issueTicket(tx, ticket, claimed.fence))).rejects.toBeInstanceOf(LostRace);
       }
       await cell.settle();
@@ -222,11 +287,25 @@ describe('the way of an operation', () => {
     await cell.start(machine, 'release');
     await cell.settle();
     const row = await db().selectFrom('machine').selectAll().where('system_id', '=', machine.systemId).executeTakeFirstOrThrow();
-    expect(row).toMatchObject({ status: 4, owner: null, agent_name: '', osystem: '', distro_series: '', user_data: null, image: null, allocated_at: null, owner_data: {}, workload_annotations: {} });
+    expect(row).toMatchObject({
+      status: 4,
+      owner: null,
+      agent_name: '',
+      osystem: '',
+      distro_series: '',
+      user_data: null,
+      image: null,
+      allocated_at: null,
+      owner_data: {},
+      workload_annotations: {},
+    });
   });
 
   test('an erase releases when it is done, and keeps the owner when it failed', async () => {
-    for (const [outcome, status, owner] of [['done', 'ready', null], ['failed', 'failed_disk_erasing', 'ann']] as const) {
+    for (const [outcome, status, owner] of [
+      ['done', 'ready', null],
+      ['failed', 'failed_disk_erasing', 'ann'],
+    ] as const) {
       const machine = await cell.addMachine({ status: 6, owner: 'ann', image });
       const id = await cell.start(machine, 'erase');
       await cell.settle();
@@ -234,7 +313,9 @@ describe('the way of an operation', () => {
       await due(id);
       await cell.settle();
       expect(await cell.statusOf(machine)).toBe(status);
-      expect((await db().selectFrom('machine').select('owner').where('system_id', '=', machine.systemId).executeTakeFirstOrThrow()).owner).toBe(owner);
+      expect(
+        (await db().selectFrom('machine').select('owner').where('system_id', '=', machine.systemId).executeTakeFirstOrThrow()).owner,
+      ).toBe(owner);
     }
   });
 

@@ -31,9 +31,12 @@ export async function reconcile(executor: Executor, owner: string, limit = 50): 
 }
 
 async function advance(executor: Executor, claimed: ClaimedOperation, row: FactsRow): Promise<void> {
-  const renew = setInterval(() => {
-    keepLease(executor.database.db, claimed, leaseSeconds).catch(() => undefined);
-  }, (leaseSeconds * 1000) / 3);
+  const renew = setInterval(
+    () => {
+      keepLease(executor.database.db, claimed, leaseSeconds).catch(() => undefined);
+    },
+    (leaseSeconds * 1000) / 3,
+  );
   try {
     const facts = await completeFacts(executor, row);
     const step = plan(facts);

@@ -1,7 +1,16 @@
 /** The calls of the agent, over a real database: each may come again, from the wrong place, too late, or from another boot. */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { answerOf, bootIdOf, image, keyOf, machineCell, type Answer, type MachineCell, type TestMachine } from '../../../test/machine-cell.ts';
+import {
+  answerOf,
+  bootIdOf,
+  image,
+  keyOf,
+  machineCell,
+  type Answer,
+  type MachineCell,
+  type TestMachine,
+} from '../../../test/machine-cell.ts';
 
 let cell: MachineCell;
 beforeAll(async () => {
@@ -18,7 +27,16 @@ const disks = [{ name: 'vda', serial: 'disk-1', size: 8 * 1024 ** 3 }];
 const blank = 'name=vda&serial=disk-1&wwn=&size=8589934592&block_size=512&model=x&signatures=&marker=';
 
 const checkIn = (machine: TestMachine, nonce: string, boot: string, address = '10.99.0.50'): Promise<Answer> =>
-  cell.form(`${path}check-in`, [['nonce', nonce], ['boot_id', boot], ['mac', '52:54:00:ff:ff:ff'], ['mac', machine.mac]], { address });
+  cell.form(
+    `${path}check-in`,
+    [
+      ['nonce', nonce],
+      ['boot_id', boot],
+      ['mac', '52:54:00:ff:ff:ff'],
+      ['mac', machine.mac],
+    ],
+    { address },
+  );
 
 /** A machine that deploys, checked in once. */
 async function deploying(parameters: Record<string, unknown> = {}) {
@@ -33,10 +51,26 @@ async function deploying(parameters: Record<string, unknown> = {}) {
 }
 
 const claim = (boot: string, key: string, lines: readonly string[] = [blank], address?: string): Promise<Answer> =>
-  cell.form(`${path}claim`, [['boot_id', boot], ...lines.map((line): [string, string] => ['disk', line])], { key, ...(address ? { address } : {}) });
+  cell.form(`${path}claim`, [['boot_id', boot], ...lines.map((line): [string, string] => ['disk', line])], {
+    key,
+    ...(address ? { address } : {}),
+  });
 const spend = (boot: string, key: string, outcome: string, lines: readonly string[] = []): Promise<Answer> =>
-  cell.form(`${path}spend`, [['boot_id', boot], ['outcome', outcome], ['detail', 'because'], ...lines.map((line): [string, string] => ['disk', line])], { key });
-const beat = (boot: string, key: string): Promise<Answer> => cell.form(`${path}heartbeat`, [['boot_id', boot], ['step', 'unpack'], ['percent', '12.4']], { key });
+  cell.form(
+    `${path}spend`,
+    [['boot_id', boot], ['outcome', outcome], ['detail', 'because'], ...lines.map((line): [string, string] => ['disk', line])],
+    { key },
+  );
+const beat = (boot: string, key: string): Promise<Answer> =>
+  cell.form(
+    `${path}heartbeat`,
+    [
+      ['boot_id', boot],
+      ['step', 'unpack'],
+      ['percent', '12.4'],
+    ],
+    { key },
+  );
 const eventsOf = async (machine: TestMachine, type: string): Promise<number> =>
   (await sql`select from event where type = ${type} and system_id = ${machine.systemId}`.execute(cell.database.db)).rows.length;
 const ticketOf = (nonce: string) => cell.database.db.selectFrom('ticket').selectAll().where('nonce', '=', nonce).executeTakeFirstOrThrow();
@@ -50,7 +84,11 @@ describe('check-in', () => {
     expect((await ticketOf(nonce)).boots).toBe(1);
     const verbs = await cell.database.db.selectFrom('power_verb').select('state').where('system_id', '=', machine.systemId).execute();
     expect(verbs).toEqual([{ state: 'closed' }]);
-    const { power_state: power } = await cell.database.db.selectFrom('machine').select('power_state').where('system_id', '=', machine.systemId).executeTakeFirstOrThrow();
+    const { power_state: power } = await cell.database.db
+      .selectFrom('machine')
+      .select('power_state')
+      .where('system_id', '=', machine.systemId)
+      .executeTakeFirstOrThrow();
     expect(power).toBe('on');
     expect(await cell.findings()).toEqual([]);
   });
@@ -149,7 +187,12 @@ describe('claim', () => {
     const { machine, boot, key } = await deploying();
     const answers = await Promise.all([1, 2, 3, 4].map(() => claim(boot, key)));
     expect(new Set(answers.map((one) => `${one.status}${one.text}`)).size).toBe(1);
-    const system = await cell.database.db.selectFrom('credential').select('token_key').where('system_id', '=', machine.systemId).where('kind', '=', 'system').execute();
+    const system = await cell.database.db
+      .selectFrom('credential')
+      .select('token_key')
+      .where('system_id', '=', machine.systemId)
+      .where('kind', '=', 'system')
+      .execute();
     expect(system).toHaveLength(1);
   });
 
@@ -214,16 +257,23 @@ describe('claim', () => {
       };
     });
     // The ticket's row is held, so that the claim waits behind the abort.
-    await executor.database.transaction(async (tx) => {
-      await sql`select from ticket where nonce = ${nonce} for update`.execute(tx);
-      const answer = claim(boot, key).then((one) => [isAsked, one.status]);
-      await judged;
-      await sql`update operation set abort_asked = true where id = ${operation}`.execute(tx);
-      await sql`update ticket set voided = now(), void_reason = 'aborted' where nonce = ${nonce}`.execute(tx);
-      isAsked = true;
-      return { answer };
-    }).then(async ({ answer }) => expect(await answer).toEqual([true, 409]));
-    const system = await cell.database.db.selectFrom('credential').select('token_key').where('system_id', '=', machine.systemId).where('kind', '=', 'system').execute();
+    await executor.database
+      .transaction(async (tx) => {
+        await sql`select from ticket where nonce = ${nonce} for update`.execute(tx);
+        const answer = claim(boot, key).then((one) => [isAsked, one.status]);
+        await judged;
+        await sql`update operation set abort_asked = true where id = ${operation}`.execute(tx);
+        await sql`update ticket set voided = now(), void_reason = 'aborted' where nonce = ${nonce}`.execute(tx);
+        isAsked = true;
+        return { answer };
+      })
+      .then(async ({ answer }) => expect(await answer).toEqual([true, 409]));
+    const system = await cell.database.db
+      .selectFrom('credential')
+      .select('token_key')
+      .where('system_id', '=', machine.systemId)
+      .where('kind', '=', 'system')
+      .execute();
     expect(system).toEqual([]);
   });
 
@@ -266,7 +316,11 @@ describe('spend', () => {
       expect((await spend(boot, key, 'done', [line])).status).toBe(500);
       cell.door.killPoint = () => undefined;
       expect((await spend(boot, key, 'done', [line])).status).toBe(200);
-      const [disk] = await cell.database.db.selectFrom('block_device').select('account_signatures').where('system_id', '=', machine.systemId).execute();
+      const [disk] = await cell.database.db
+        .selectFrom('block_device')
+        .select('account_signatures')
+        .where('system_id', '=', machine.systemId)
+        .execute();
       expect(disk?.account_signatures).toEqual(['gpt']);
     }
   });
@@ -277,7 +331,11 @@ describe('spend', () => {
     expect((await spend(boot, key, 'failed')).text).toBe("ACTION='poweroff'\n");
     await cell.settle();
     expect(await cell.statusOf(machine)).toBe('failed_deployment');
-    const row = await cell.database.db.selectFrom('operation').select(['outcome', 'error']).where('id', '=', operation).executeTakeFirstOrThrow();
+    const row = await cell.database.db
+      .selectFrom('operation')
+      .select(['outcome', 'error'])
+      .where('id', '=', operation)
+      .executeTakeFirstOrThrow();
     expect(row).toEqual({ outcome: 'failed', error: 'because' });
   });
 });
@@ -307,7 +365,9 @@ describe('rescue', () => {
     // A boot that writes nothing has no ticket to claim with.
     expect((await claim(boot, keyOf(answer.text))).status).toBe(409);
     cell.door.keys['ann'] = ['ssh-ed25519 AAAA ann'];
-    expect((await cell.get('/MAAS/metadata/latest/meta-data/public-keys', { key: keyOf(answer.text) })).text).toBe('ssh-ed25519 AAAA ann\n');
+    expect((await cell.get('/MAAS/metadata/latest/meta-data/public-keys', { key: keyOf(answer.text) })).text).toBe(
+      'ssh-ed25519 AAAA ann\n',
+    );
     await cell.start(machine, 'exit_rescue');
     await cell.settle();
     expect((await cell.get('/MAAS/metadata/latest/meta-data/public-keys', { key: keyOf(answer.text) })).status).toBe(401);

@@ -20,7 +20,12 @@ type AgentRoutes = 'AgentCheckIn.create' | 'AgentClaim.create' | 'AgentSpend.cre
 export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
   const { database, secretKey, door } = context;
 
-  async function refuseNonce(kind: 'wrong_nonce' | 'nonce_from_elsewhere' | 'second_boot_id', address: string, mac: string, systemId?: string): Promise<never> {
+  async function refuseNonce(
+    kind: 'wrong_nonce' | 'nonce_from_elsewhere' | 'second_boot_id',
+    address: string,
+    mac: string,
+    systemId?: string,
+  ): Promise<never> {
     await database.transaction((tx) =>
       openFinding(tx, {
         kind,
@@ -42,7 +47,14 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
       const credential = bootCredential(secretKey, nonce, bootId);
       await database.transaction(async (tx) => {
         await rescueCheckIn(tx, systemId, bootId, address);
-        await mintCredential(tx, { ...credential, secretHash: hashSecret(credential.tokenSecret), systemId, kind: 'boot', bootId, address });
+        await mintCredential(tx, {
+          ...credential,
+          secretHash: hashSecret(credential.tokenSecret),
+          systemId,
+          kind: 'boot',
+          bootId,
+          address,
+        });
         await record(tx, { kind: 'boot_checked_in', systemId, description: 'booted to rescue', data: { boot: bootId } });
         await hasten(tx, systemId);
       });
@@ -65,7 +77,15 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
       const outcome = await database.transaction(async (tx) => {
         const result = await checkIn(tx, nonce, bootId, address);
         if (result === 'first') {
-          await mintCredential(tx, { ...credential, secretHash: hashSecret(credential.tokenSecret), systemId: ticket.system_id, kind: 'boot', bootId, nonce, address });
+          await mintCredential(tx, {
+            ...credential,
+            secretHash: hashSecret(credential.tokenSecret),
+            systemId: ticket.system_id,
+            kind: 'boot',
+            bootId,
+            nonce,
+            address,
+          });
           door.killPoint('check_in:after-effect');
         }
         return result;
@@ -97,20 +117,53 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
       // What was granted is given again, whatever the disks look like by now.
       if (ticket.live && ticket.boot_id === params.boot_id && isGranted(ticket.plan)) return ticket.plan.script;
       const system = systemCredential(secretKey, machine.system_id, ticket.operation_id);
-      const verdict = door.judge({ ticket, bootId: params.boot_id, machine, disks, seen, serviceUrl: context.serviceUrl, systemCredential: system });
+      const verdict = door.judge({
+        ticket,
+        bootId: params.boot_id,
+        machine,
+        disks,
+        seen,
+        serviceUrl: context.serviceUrl,
+        systemCredential: system,
+      });
       if (!verdict.granted) {
         await database.transaction(async (tx) => {
-          await record(tx, { kind: 'claim_refused', systemId: machine.system_id, description: verdict.text, data: { reason: verdict.reason } });
-          if (verdict.reason === 'boot') await openFinding(tx, { kind: 'second_boot_id', subject: machine.system_id, systemId: machine.system_id, data: { system_id: machine.system_id } });
-          if (verdict.reason === 'foreign_data') await openFinding(tx, { kind: 'foreign_data', subject: machine.system_id, systemId: machine.system_id, data: { system_id: machine.system_id, disk: verdict.disk, found: verdict.text } });
-          if (verdict.reason === 'missing_disk') await openFinding(tx, { kind: 'missing_disk', subject: machine.system_id, systemId: machine.system_id, data: { system_id: machine.system_id, disk: verdict.disk } });
+          await record(tx, {
+            kind: 'claim_refused',
+            systemId: machine.system_id,
+            description: verdict.text,
+            data: { reason: verdict.reason },
+          });
+          if (verdict.reason === 'boot')
+            await openFinding(tx, {
+              kind: 'second_boot_id',
+              subject: machine.system_id,
+              systemId: machine.system_id,
+              data: { system_id: machine.system_id },
+            });
+          if (verdict.reason === 'foreign_data')
+            await openFinding(tx, {
+              kind: 'foreign_data',
+              subject: machine.system_id,
+              systemId: machine.system_id,
+              data: { system_id: machine.system_id, disk: verdict.disk, found: verdict.text },
+            });
+          if (verdict.reason === 'missing_disk')
+            await openFinding(tx, {
+              kind: 'missing_disk',
+              subject: machine.system_id,
+              systemId: machine.system_id,
+              data: { system_id: machine.system_id, disk: verdict.disk },
+            });
         });
         throw fail('claim_refused', { text: verdict.text });
       }
       door.killPoint('claim:before');
       await database.transaction(async (tx) => {
         await claimTicket(tx, nonce, params.boot_id, { script: verdict.script }).catch((error: unknown) => {
-          throw error instanceof LostRace ? fail('claim_refused', { text: 'This ticket is spent, void or expired, or another boot owns it.' }) : error;
+          throw error instanceof LostRace
+            ? fail('claim_refused', { text: 'This ticket is spent, void or expired, or another boot owns it.' })
+            : error;
         });
         if (ticket.purpose === 'deploy') {
           await mintCredential(tx, { ...system, secretHash: hashSecret(system.tokenSecret), systemId: machine.system_id, kind: 'system' });
@@ -126,7 +179,13 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
       const disks = readDiskReport(params.disk ?? []);
       door.killPoint('spend:before');
       const purpose = await database.transaction(async (tx) => {
-        const spent = await spendTicket(tx, caller.systemId, params.boot_id, params.outcome === 'done' ? 'done' : 'failed', params.detail ?? '');
+        const spent = await spendTicket(
+          tx,
+          caller.systemId,
+          params.boot_id,
+          params.outcome === 'done' ? 'done' : 'failed',
+          params.detail ?? '',
+        );
         if (spent !== undefined && disks.length > 0) await saveAccounts(tx, caller.systemId, disks);
         door.killPoint('spend:after-effect');
         return spent;
@@ -138,14 +197,20 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
 
     'AgentHeartbeat.create': async ({ params, caller }) => {
       boundBoot(caller, params.boot_id);
-      const progress = [params.step, params.percent === undefined ? undefined : `${Math.round(params.percent)} %`].filter(Boolean).join(' ');
+      const progress = [params.step, params.percent === undefined ? undefined : `${Math.round(params.percent)} %`]
+        .filter(Boolean)
+        .join(' ');
       const goOn = await heartbeat(database.db, caller.systemId, params.boot_id, progress);
       return agentReply({ ACTION: goOn ? 'go-on' : 'poweroff' });
     },
   };
 }
 
-function checkedIn(machine: { system_id: string; hostname: string }, purpose: string, credential: { consumerKey: string; tokenKey: string; tokenSecret: string }): string {
+function checkedIn(
+  machine: { system_id: string; hostname: string },
+  purpose: string,
+  credential: { consumerKey: string; tokenKey: string; tokenSecret: string },
+): string {
   return agentReply({
     SYSTEM_ID: machine.system_id,
     HOSTNAME: machine.hostname,

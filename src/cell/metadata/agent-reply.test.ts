@@ -19,7 +19,13 @@ test('a real sh that sources the reply has exactly the values', () => {
       const reply = agentReply(Object.fromEntries(names.map((name, index) => [name, values[index]!])));
       const file = join(folder, 'reply');
       writeFileSync(file, reply);
-      const out = execFileSync('/bin/sh', ['-eu', '-c', `. "$1"\nprintf '%s\\0' ${names.map((name) => `"$${name}"`).join(' ')}`, 'sh', file]);
+      const out = execFileSync('/bin/sh', [
+        '-eu',
+        '-c',
+        `. "$1"\nprintf '%s\\0' ${names.map((name) => `"$${name}"`).join(' ')}`,
+        'sh',
+        file,
+      ]);
       expect(out.toString('utf8').split('\0').slice(0, -1)).toEqual(values);
     }),
     { numRuns: 40 },

@@ -17,7 +17,12 @@ export interface ClaimCase {
 
 export type ClaimVerdict =
   | { readonly granted: true; readonly script: string }
-  | { readonly granted: false; readonly reason: 'ticket' | 'boot' | 'missing_disk' | 'foreign_data'; readonly text: string; readonly disk: string };
+  | {
+      readonly granted: false;
+      readonly reason: 'ticket' | 'boot' | 'missing_disk' | 'foreign_data';
+      readonly text: string;
+      readonly disk: string;
+    };
 
 /** May this boot write these disks, and with which plan? Pure. */
 export type ClaimJudge = (given: ClaimCase) => ClaimVerdict;

@@ -25,7 +25,8 @@ test('any text is disks or a Failure that names the line', () => {
 });
 
 test('what the agent sends comes back, with the encoding undone once', () => {
-  const line = 'name=vda&serial=a%20b%26c&wwn=&bus=pci-0000%3A00%3A04.0&size=10737418240&block_size=512&model=QEMU&signatures=ext4%2Cgpt&marker=muster+4y3h+7+deploy+done+abc';
+  const line =
+    'name=vda&serial=a%20b%26c&wwn=&bus=pci-0000%3A00%3A04.0&size=10737418240&block_size=512&model=QEMU&signatures=ext4%2Cgpt&marker=muster+4y3h+7+deploy+done+abc';
   expect(readDiskReport([line])).toEqual([
     { name: 'vda', serial: 'a b&c', wwn: '', size: 10_737_418_240, signatures: ['ext4', 'gpt'], marker: 'muster 4y3h 7 deploy done abc' },
   ]);

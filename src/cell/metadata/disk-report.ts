@@ -30,6 +30,13 @@ export function readDiskReport(lines: readonly string[]): ReportedDisk[] {
     if (signatures.length > 64 || signatures.some((word) => !signature.test(word))) {
       throw invalid({ disk: [`Line ${index + 1}: signatures are not acceptable.`] });
     }
-    return { name: text('name', name), serial: text('serial', printable).trim(), wwn: text('wwn', printable).trim(), size, signatures, marker: text('marker', printable).trim() };
+    return {
+      name: text('name', name),
+      serial: text('serial', printable).trim(),
+      wwn: text('wwn', printable).trim(),
+      size,
+      signatures,
+      marker: text('marker', printable).trim(),
+    };
   });
 }

@@ -27,7 +27,12 @@ export function enlistHandlers(context: MetadataContext): Handlers<'AgentEnlist.
         return agentReply({ ACTION: 'poweroff', SYSTEM_ID: known[0] ?? '' });
       }
       door.killPoint('enlist:before');
-      const systemId = await add(identity, params.architecture, params.firmware === 'uefi' ? 'uefi' : params.firmware === 'bios' ? 'bios' : '', segment.vlan_id);
+      const systemId = await add(
+        identity,
+        params.architecture,
+        params.firmware === 'uefi' ? 'uefi' : params.firmware === 'bios' ? 'bios' : '',
+        segment.vlan_id,
+      );
       door.killPoint('enlist:before-reply');
       return agentReply({ ACTION: 'poweroff', SYSTEM_ID: systemId });
     },

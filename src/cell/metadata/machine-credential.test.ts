@@ -26,14 +26,20 @@ test('no two boots, deployments, keys or uses share a word of their credentials'
       expect(words(systemCredential(key, a, 1)).filter((word) => words(systemCredential(key, a, 2)).includes(word))).toEqual([]);
     }),
   );
-  const sets = [bootCredential(key, 's', '1'), systemCredential(key, 's', 1), bootCredential(makeSecretKey(randomBytes(32)), 's', '1')].map(words).flat();
+  const sets = [bootCredential(key, 's', '1'), systemCredential(key, 's', 1), bootCredential(makeSecretKey(randomBytes(32)), 's', '1')]
+    .map(words)
+    .flat();
   expect(new Set(sets).size).toBe(sets.length);
 });
 
 test('it fits into an API key, and only the very secret matches its hash', () => {
   const credential = bootCredential(key, 'nonce', 'boot');
   expect(words(credential).map((word) => word.length)).toEqual([18, 18, 32]);
-  expect(parseKey(words(credential).join(':'))).toEqual({ consumerKey: credential.consumerKey, token: credential.tokenKey, secret: credential.tokenSecret });
+  expect(parseKey(words(credential).join(':'))).toEqual({
+    consumerKey: credential.consumerKey,
+    token: credential.tokenKey,
+    secret: credential.tokenSecret,
+  });
   const hash = hashSecret(credential.tokenSecret);
   expect(secretMatches(credential.tokenSecret, hash)).toBe(true);
   expect(secretMatches(`${credential.tokenSecret} `, hash)).toBe(false);

@@ -20,7 +20,10 @@ export function systemCredential(key: Pick<SecretKey, 'derive'>, systemId: strin
 
 /** The nonce of the standing rescue boot: derived from state, repeatable, and of no use in any other state. */
 export function rescueNonce(key: Pick<SecretKey, 'derive'>, systemId: string): string {
-  return createHash('sha256').update(key.derive(64, 'rescue', systemId)).digest('hex').slice(0, 32);
+  return createHash('sha256')
+    .update(key.derive(64, 'rescue', systemId))
+    .digest('hex')
+    .slice(0, 32);
 }
 
 function derive(key: Pick<SecretKey, 'derive'>, ...parts: readonly string[]): MachineCredential {

@@ -83,7 +83,8 @@ export function metaDataHandlers(context: MetadataContext): Handlers<MetaDataRou
 }
 
 export function checkVersion(version: string): void {
-  if (!(metadataVersions as readonly string[]).includes(version)) throw fail('not_found', { what: `metadata version ${version.slice(0, 40)}` });
+  if (!(metadataVersions as readonly string[]).includes(version))
+    throw fail('not_found', { what: `metadata version ${version.slice(0, 40)}` });
 }
 
 /** cloud-init reads the key `cloud-init` of this YAML; JSON is YAML. */

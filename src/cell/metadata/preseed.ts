@@ -9,7 +9,9 @@ import { bootCredential, hashSecret } from './machine-credential.ts';
 import { checkVersion } from './meta-data.ts';
 import type { MetadataContext } from './metadata-context.ts';
 
-export function preseedHandlers(context: MetadataContext): Handlers<'MetadataById.get_preseed' | 'MetadataById.netboot_off' | 'EnlistPreseed.get_enlist_preseed'> {
+export function preseedHandlers(
+  context: MetadataContext,
+): Handlers<'MetadataById.get_preseed' | 'MetadataById.netboot_off' | 'EnlistPreseed.get_enlist_preseed'> {
   const { database, secretKey, serviceUrl } = context;
   return {
     'MetadataById.get_preseed': async ({ path, params, caller }) => {
@@ -24,7 +26,15 @@ export function preseedHandlers(context: MetadataContext): Handlers<'MetadataByI
       const outcome = await database.transaction(async (tx) => {
         const result = await checkIn(tx, nonce, bootId, caller.address);
         if (result === 'first') {
-          await mintCredential(tx, { ...credential, secretHash: hashSecret(credential.tokenSecret), systemId: ticket.system_id, kind: 'boot', bootId, nonce, address: caller.address });
+          await mintCredential(tx, {
+            ...credential,
+            secretHash: hashSecret(credential.tokenSecret),
+            systemId: ticket.system_id,
+            kind: 'boot',
+            bootId,
+            nonce,
+            address: caller.address,
+          });
         }
         return result;
       });

@@ -34,7 +34,9 @@ export function scriptArchive(scripts: readonly ScriptToRun[]): Buffer {
       tags: [],
     });
   }
-  const lines = ordered.map((script) => [script.name, `${script.folder}/${script.name}`, script.resultId, 0, script.timeoutSeconds, 0, 0].join('\t'));
+  const lines = ordered.map((script) =>
+    [script.name, `${script.folder}/${script.name}`, script.resultId, 0, script.timeoutSeconds, 0, 0].join('\t'),
+  );
   return tar([
     { path: 'index.json', mode: 0o644, content: Buffer.from(JSON.stringify({ '1.0': index })) },
     { path: 'index.tsv', mode: 0o644, content: Buffer.from(lines.map((line) => `${line}\n`).join('')) },

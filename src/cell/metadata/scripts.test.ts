@@ -15,21 +15,43 @@ async function commissioning(kind: 'commission' | 'test' = 'commission') {
   await cell.start(machine, kind);
   await cell.settle();
   const boot = bootIdOf();
-  const answer = await cell.form('/MAAS/metadata/agent/check-in', [['nonce', await cell.nonceOf(machine)], ['boot_id', boot], ['mac', machine.mac]]);
+  const answer = await cell.form('/MAAS/metadata/agent/check-in', [
+    ['nonce', await cell.nonceOf(machine)],
+    ['boot_id', boot],
+    ['mac', machine.mac],
+  ]);
   return { machine, boot, key: keyOf(answer.text) };
 }
 
-const resultOf = (machine: TestMachine) => cell.database.db.selectFrom('script_result').selectAll().where('system_id', '=', machine.systemId).executeTakeFirstOrThrow();
+const resultOf = (machine: TestMachine) =>
+  cell.database.db.selectFrom('script_result').selectAll().where('system_id', '=', machine.systemId).executeTakeFirstOrThrow();
 const scripts = (key: string): Promise<Answer> => cell.get('/MAAS/metadata/latest/maas-scripts', { key });
-const spend = (boot: string, key: string): Promise<Answer> => cell.form('/MAAS/metadata/agent/spend', [['boot_id', boot], ['outcome', 'done']], { key });
+const spend = (boot: string, key: string): Promise<Answer> =>
+  cell.form(
+    '/MAAS/metadata/agent/spend',
+    [
+      ['boot_id', boot],
+      ['outcome', 'done'],
+    ],
+    { key },
+  );
 
 /** `op=signal` as cloud-init and the agent send it. */
-async function signal(key: string, fields: Readonly<Record<string, string>>, files: Readonly<Record<string, string>> = {}): Promise<Answer> {
+async function signal(
+  key: string,
+  fields: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   const edge = 'x-edge-x';
-  const part = (name: string, value: string, more: string) => `--${edge}\r\ncontent-disposition: form-data; name="${name}"${more}\r\n\r\n${value}\r\n`;
+  const part = (name: string, value: string, more: string) =>
+    `--${edge}\r\ncontent-disposition: form-data; name="${name}"${more}\r\n\r\n${value}\r\n`;
   const payload =
-    Object.entries({ op: 'signal', ...fields }).map(([name, value]) => part(name, value, '')).join('') +
-    Object.entries(files).map(([name, value]) => part(name, value, `; filename="${name}"`)).join('') +
+    Object.entries({ op: 'signal', ...fields })
+      .map(([name, value]) => part(name, value, ''))
+      .join('') +
+    Object.entries(files)
+      .map(([name, value]) => part(name, value, `; filename="${name}"`))
+      .join('') +
     `--${edge}--\r\n`;
   const reply = await cell.server.inject({
     method: 'POST',
@@ -73,10 +95,26 @@ test('pending, running, passed; the inventory becomes the machine; then there is
   const files = { [name!]: 'all', [`${name}.out`]: inventory({ interfaces }), [`${name}.err`]: 'warning' };
   for (let n = 0; n < 2; n += 1) expect((await signal(key, end, files)).text).toBe('OK');
   const result = await resultOf(machine);
-  expect([result.status, result.exit_status, result.runtime, result.output.toString(), result.stderr.toString()]).toEqual([2, 0, '1.5', 'all', 'warning']);
+  expect([result.status, result.exit_status, result.runtime, result.output.toString(), result.stderr.toString()]).toEqual([
+    2,
+    0,
+    '1.5',
+    'all',
+    'warning',
+  ]);
   const row = await cell.database.db.selectFrom('machine').selectAll().where('system_id', '=', machine.systemId).executeTakeFirstOrThrow();
-  expect([row.cpu_count, row.memory, row.firmware, row.serial, row.hardware_uuid]).toEqual([4, 2048, 'uefi', 'X1', '11111111-2222-3333-4444-555555555555']);
-  const nics = await cell.database.db.selectFrom('interface').select(['id', 'name', 'mac']).where('system_id', '=', machine.systemId).execute();
+  expect([row.cpu_count, row.memory, row.firmware, row.serial, row.hardware_uuid]).toEqual([
+    4,
+    2048,
+    'uefi',
+    'X1',
+    '11111111-2222-3333-4444-555555555555',
+  ]);
+  const nics = await cell.database.db
+    .selectFrom('interface')
+    .select(['id', 'name', 'mac'])
+    .where('system_id', '=', machine.systemId)
+    .execute();
   expect(nics).toEqual([{ id: row.boot_interface_id, name: 'ens3', mac: machine.mac }]);
   expect((await scripts(key)).status).toBe(204);
   expect((await signal(key, { status: 'OK' })).text).toBe('OK');
@@ -87,18 +125,34 @@ test('pending, running, passed; the inventory becomes the machine; then there is
 
 test.each([
   ['is not JSON', 'not JSON'],
-  ['one MAC twice', inventory({ interfaces: [{ name: 'a', mac: '52:54:00:00:99:01' }, { name: 'b', mac: '52:54:00:00:99:01' }] })],
+  [
+    'one MAC twice',
+    inventory({
+      interfaces: [
+        { name: 'a', mac: '52:54:00:00:99:01' },
+        { name: 'b', mac: '52:54:00:00:99:01' },
+      ],
+    }),
+  ],
   ['no disks at all said', inventory({ disks: undefined })],
   ['an empty output', ''],
 ])('a bad inventory (%s) fails its script and changes nothing of the machine', async (_why, out) => {
   const { machine, boot, key } = await commissioning();
   const { id } = await resultOf(machine);
-  const answer = await signal(key, { script_result_id: String(id), name: '50-muster-inventory', status: 'WORKING', exit_status: '0' }, { '50-muster-inventory.out': out });
+  const answer = await signal(
+    key,
+    { script_result_id: String(id), name: '50-muster-inventory', status: 'WORKING', exit_status: '0' },
+    { '50-muster-inventory.out': out },
+  );
   expect(answer.status).toBe(200);
   const result = await resultOf(machine);
   expect(result.status).toBe(3);
   expect(result.stderr.toString()).toMatch(/^the inventory /);
-  const row = await cell.database.db.selectFrom('machine').select('cpu_count').where('system_id', '=', machine.systemId).executeTakeFirstOrThrow();
+  const row = await cell.database.db
+    .selectFrom('machine')
+    .select('cpu_count')
+    .where('system_id', '=', machine.systemId)
+    .executeTakeFirstOrThrow();
   expect(row.cpu_count).toBe(0);
   await spend(boot, key);
   await cell.settle();
@@ -109,8 +163,15 @@ test('an inventory that takes another machine’s MAC leaves that machine alone'
   const other = await cell.addMachine();
   const { machine, key } = await commissioning();
   const { id } = await resultOf(machine);
-  const interfaces = [{ name: 'eth0', mac: machine.mac, boot: true }, { name: 'eth1', mac: other.mac }];
-  const answer = await signal(key, { script_result_id: String(id), name: '50-muster-inventory', status: 'OK' }, { '50-muster-inventory.out': inventory({ interfaces, hardware_uuid: '' }) });
+  const interfaces = [
+    { name: 'eth0', mac: machine.mac, boot: true },
+    { name: 'eth1', mac: other.mac },
+  ];
+  const answer = await signal(
+    key,
+    { script_result_id: String(id), name: '50-muster-inventory', status: 'OK' },
+    { '50-muster-inventory.out': inventory({ interfaces, hardware_uuid: '' }) },
+  );
   expect(answer.status, answer.text).toBe(200);
   const owner = await cell.database.db.selectFrom('interface').select('system_id').where('mac', '=', other.mac).execute();
   expect(owner).toEqual([{ system_id: other.systemId }]);
@@ -143,7 +204,9 @@ test('an output larger than 1 MiB is cut, not refused', async () => {
   const { machine, key } = await commissioning('test');
   const { id } = await resultOf(machine);
   const big = 'x'.repeat(1024 * 1024 + 5);
-  expect((await signal(key, { script_result_id: String(id), name: '10-muster-disk-read', status: 'OK' }, { '10-muster-disk-read': big })).status).toBe(200);
+  expect(
+    (await signal(key, { script_result_id: String(id), name: '10-muster-disk-read', status: 'OK' }, { '10-muster-disk-read': big })).status,
+  ).toBe(200);
   expect((await resultOf(machine)).output.length).toBe(1024 * 1024);
 });
 

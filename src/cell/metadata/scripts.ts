@@ -42,7 +42,8 @@ export function scriptHandlers(
       const { systemId } = caller;
       const id = params.script_result_id;
       if (id === undefined) {
-        if (params.status === 'FAILED') await record(database.db, { kind: 'script_failed', systemId, description: params.error ?? 'the agent failed' });
+        if (params.status === 'FAILED')
+          await record(database.db, { kind: 'script_failed', systemId, description: params.error ?? 'the agent failed' });
         return 'OK';
       }
       // As MAAS's runner does: WORKING with an exit status is a result too, WORKING without is the start.
@@ -52,7 +53,12 @@ export function scriptHandlers(
       }
       const exit = params.exit_status ?? (params.status === 'OK' ? 0 : 1);
       const status = params.status === 'TIMEDOUT' ? scriptStates.timed_out : exit === 0 ? scriptStates.passed : scriptStates.failed;
-      const report = { id, exitStatus: exit, runtime: params.runtime === undefined ? null : String(params.runtime), ...outputs(files, params.name) };
+      const report = {
+        id,
+        exitStatus: exit,
+        runtime: params.runtime === undefined ? null : String(params.runtime),
+        ...outputs(files, params.name),
+      };
       door.killPoint('signal:before');
       await database.transaction(async (tx) => {
         const name = await scriptEnded(tx, systemId, { ...report, status });
@@ -66,7 +72,12 @@ export function scriptHandlers(
             await scriptEnded(tx, systemId, { ...report, status: scriptStates.failed, stderr: Buffer.from(reading.problem) });
           }
         }
-        await record(tx, { kind: problem === undefined ? 'script_result' : 'script_failed', systemId, description: problem ?? `${name} passed`, data: { script: name, exit_status: exit } });
+        await record(tx, {
+          kind: problem === undefined ? 'script_result' : 'script_failed',
+          systemId,
+          description: problem ?? `${name} passed`,
+          data: { script: name, exit_status: exit },
+        });
         door.killPoint('signal:after-effect');
       });
       door.killPoint('signal:before-reply');
@@ -79,9 +90,14 @@ export function scriptHandlers(
 }
 
 /** Files come under the script's name with a suffix: NAME is everything, NAME.out, NAME.err and NAME.yaml its parts. */
-function outputs(files: readonly UploadedFile[], name: string | undefined): { output: Buffer; stdout: Buffer; stderr: Buffer; result: Buffer } {
+function outputs(
+  files: readonly UploadedFile[],
+  name: string | undefined,
+): { output: Buffer; stdout: Buffer; stderr: Buffer; result: Buffer } {
   const find = (suffix: string): Buffer => {
-    const file = files.find((one) => (name === undefined ? /(\.(out|err|yaml))?$/.exec(one.name)?.[0] === suffix : one.name === `${name}${suffix}`));
+    const file = files.find((one) =>
+      name === undefined ? /(\.(out|err|yaml))?$/.exec(one.name)?.[0] === suffix : one.name === `${name}${suffix}`,
+    );
     return file ? file.data.subarray(0, largestOutput) : Buffer.alloc(0);
   };
   return { output: find(''), stdout: find('.out'), stderr: find('.err'), result: find('.yaml') };

@@ -38,7 +38,12 @@ export function statusReports(context: Pick<MetadataContext, 'database'>): Statu
     waiting = [];
     if (batch.length === 0) return;
     try {
-      await context.database.transaction((tx) => recordAll(tx, batch.map((one) => one.event)));
+      await context.database.transaction((tx) =>
+        recordAll(
+          tx,
+          batch.map((one) => one.event),
+        ),
+      );
       for (const one of batch) one.done();
     } catch (error) {
       for (const one of batch) one.failed(error);
@@ -71,7 +76,10 @@ export function statusReports(context: Pick<MetadataContext, 'database'>): Statu
         await keep({
           kind: failed ? 'script_failed' : 'status_report',
           systemId: caller.systemId,
-          description: `${report.origin}: ${report.name} ${report.event_type}${report.result ? ` (${report.result})` : ''}: ${report.description}`.slice(0, 4096).toWellFormed(),
+          description:
+            `${report.origin}: ${report.name} ${report.event_type}${report.result ? ` (${report.result})` : ''}: ${report.description}`
+              .slice(0, 4096)
+              .toWellFormed(),
           data: { name: report.name, event_type: report.event_type, ...(report.result === undefined ? {} : { result: report.result }) },
         });
         return nothing();

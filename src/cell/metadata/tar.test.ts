@@ -11,7 +11,11 @@ test('the system’s tar unpacks it: contents, modes, sizes around a block', () 
   const folder = mkdtempSync(join(tmpdir(), 'muster-tar-'));
   try {
     const sizes = [0, 1, 511, 512, 513, 70_000];
-    const entries = sizes.map((size) => ({ path: `testing/size-${size}`, mode: size % 2 === 0 ? 0o755 : 0o644, content: Buffer.alloc(size, size % 251) }));
+    const entries = sizes.map((size) => ({
+      path: `testing/size-${size}`,
+      mode: size % 2 === 0 ? 0o755 : 0o644,
+      content: Buffer.alloc(size, size % 251),
+    }));
     execFileSync('tar', ['-x', '-f', '-', '-C', folder], { input: tar(entries) });
     for (const { path, mode, content } of entries) {
       expect(readFileSync(join(folder, path)).equals(content), path).toBe(true);
@@ -23,7 +27,10 @@ test('the system’s tar unpacks it: contents, modes, sizes around a block', () 
 });
 
 test('every path is either refused or comes back as it was, inside the folder', () => {
-  const word = fc.oneof(fc.constantFrom('..', '.', '', 'a', '/etc', 'x'.repeat(99), 'ü'.repeat(50), 'ü'.repeat(51), '\0', 'a\0b', '\n'), fc.string({ unit: 'binary', maxLength: 120 }));
+  const word = fc.oneof(
+    fc.constantFrom('..', '.', '', 'a', '/etc', 'x'.repeat(99), 'ü'.repeat(50), 'ü'.repeat(51), '\0', 'a\0b', '\n'),
+    fc.string({ unit: 'binary', maxLength: 120 }),
+  );
   fc.assert(
     fc.property(fc.array(word, { minLength: 1, maxLength: 3 }), fc.uint8Array({ maxLength: 600 }), (words, bytes) => {
       const path = words.join('/');
@@ -41,5 +48,6 @@ test('every path is either refused or comes back as it was, inside the folder', 
     }),
     { numRuns: 500 },
   );
-  for (const path of ['../x', 'a/../../x', '/etc/passwd', 'x'.repeat(101), '']) expect(() => tar([{ path, mode: 0o644, content: Buffer.alloc(0) }]), path).toThrow(RangeError);
+  for (const path of ['../x', 'a/../../x', '/etc/passwd', 'x'.repeat(101), ''])
+    expect(() => tar([{ path, mode: 0o644, content: Buffer.alloc(0) }]), path).toThrow(RangeError);
 });

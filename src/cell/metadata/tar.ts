@@ -11,7 +11,8 @@ const block = 512;
 
 function header(entry: TarEntry): Buffer {
   const bytes = Buffer.alloc(block);
-  const octal = (value: number, offset: number, length: number) => bytes.write(`${value.toString(8).padStart(length - 1, '0')}\0`, offset, 'ascii');
+  const octal = (value: number, offset: number, length: number) =>
+    bytes.write(`${value.toString(8).padStart(length - 1, '0')}\0`, offset, 'ascii');
   bytes.write(entry.path, 0, 'utf8');
   octal(entry.mode, 100, 8);
   octal(0, 108, 8);
@@ -31,7 +32,11 @@ export function tar(entries: readonly TarEntry[]): Buffer {
   const blocks: Buffer[] = [];
   for (const entry of entries) {
     const parts = entry.path.split('/');
-    if (Buffer.byteLength(entry.path) > 100 || entry.path.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..')) {
+    if (
+      Buffer.byteLength(entry.path) > 100 ||
+      entry.path.includes('\0') ||
+      parts.some((part) => part === '' || part === '.' || part === '..')
+    ) {
       throw new RangeError(`not a path for this archive: ${entry.path}`);
     }
     blocks.push(header(entry), entry.content, Buffer.alloc((block - (entry.content.byteLength % block)) % block));

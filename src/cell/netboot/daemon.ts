@@ -117,7 +117,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       started.once('error', (error: NodeJS.ErrnoException) => {
         reject(
           error.code === 'ENOENT'
-            ? new Error(`${options.program} is not there: it comes with the Debian package ${options.debianPackage}. Run: apt-get install ${options.debianPackage}`, { cause: error })
+            ? new Error(
+                `${options.program} is not there: it comes with the Debian package ${options.debianPackage}. Run: apt-get install ${options.debianPackage}`,
+                { cause: error },
+              )
             : new Error(`${options.program} cannot be started: ${error.message}`, { cause: error }),
         );
       });

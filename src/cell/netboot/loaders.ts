@@ -38,7 +38,9 @@ function isMissing(error: unknown): boolean {
 }
 
 function missing(what: string, debianPackage: string, cause: unknown): Error {
-  return new Error(`${what} is not there: it comes with the Debian package ${debianPackage}. Run: apt-get install ${debianPackage}`, { cause });
+  return new Error(`${what} is not there: it comes with the Debian package ${debianPackage}. Run: apt-get install ${debianPackage}`, {
+    cause,
+  });
 }
 
 async function readPackaged(root: string, loader: PackagedLoader): Promise<Buffer | undefined> {

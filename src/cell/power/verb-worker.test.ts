@@ -27,7 +27,12 @@ async function powered(killPoint: (name: string) => void = () => undefined) {
   await attach(machine, address);
   const signal = new AbortController().signal;
   const door = powerDoors(cell.database.db, cell.secretKey, signal);
-  const worker: PowerWorkerOptions = { database: cell.database, door: { targetOf: (id) => door.targetOf(id), killPoint: (name) => killPoint(name) }, bootSlots: 8, signal };
+  const worker: PowerWorkerOptions = {
+    database: cell.database,
+    door: { targetOf: (id) => door.targetOf(id), killPoint: (name) => killPoint(name) },
+    bootSlots: 8,
+    signal,
+  };
   return { machine, chassis, bmc, address, worker };
 }
 
@@ -47,7 +52,9 @@ const intend = (machine: TestMachine, verb: NewVerb['verb'], more: Partial<NewVe
 const verbOf = (id: number) => cell.database.db.selectFrom('power_verb').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 /** Make whatever waits due now, as if the time had passed; the pause after a question to the BMC is waited out in its health. */
 const pass = () =>
-  sql`with calm as (update bmc set health = '{"failuresInRow":0,"hardInRow":0,"score":100}') update power_verb set due_at = now() where state in ('live', 'hands')`.execute(cell.database.db);
+  sql`with calm as (update bmc set health = '{"failuresInRow":0,"hardInRow":0,"score":100}') update power_verb set due_at = now() where state in ('live', 'hands')`.execute(
+    cell.database.db,
+  );
 async function until(id: number, worker: PowerWorkerOptions, states: readonly string[] = ['done', 'failed', 'closed']): Promise<string> {
   for (let round = 0; round < 25; round += 1) {
     await pass();
@@ -65,7 +72,11 @@ test('on is sent once, from a confirmed off, with the next boot ordered before',
   expect(await until(id, worker)).toBe('done');
   expect(commands(bmc)).toEqual(['boot', 'on']);
   expect(chassis.starts).toEqual(['network']);
-  const row = await cell.database.db.selectFrom('machine').select(['power_state', 'power_evidence']).where('system_id', '=', machine.systemId).executeTakeFirstOrThrow();
+  const row = await cell.database.db
+    .selectFrom('machine')
+    .select(['power_state', 'power_evidence'])
+    .where('system_id', '=', machine.systemId)
+    .executeTakeFirstOrThrow();
   expect(row.power_state).toBe('on');
   // Asked for again it is on already: nothing is sent.
   expect(await until(await intend(machine, 'on', { nextBoot: 'network' }), worker)).toBe('done');
@@ -107,7 +118,9 @@ test('a crash between commit and send is observed, not repeated', async () => {
   }
   expect([(await verbOf(id)).state, commands(bmc)]).toEqual(['live', []]);
   // The slowest BMC had its time: now, and only now, it is sent again.
-  await sql`update power_verb set sent = now() - interval '201 seconds', first_sent = now() - interval '201 seconds'`.execute(cell.database.db);
+  await sql`update power_verb set sent = now() - interval '201 seconds', first_sent = now() - interval '201 seconds'`.execute(
+    cell.database.db,
+  );
   expect(await until(id, worker)).toBe('done');
   expect(commands(bmc).filter((one) => one !== 'boot')).toHaveLength(1);
 });
@@ -117,12 +130,20 @@ test('a boot that is seen closes the operation’s verb, also while it is being 
   await chassis.on();
   await cell.start(machine, 'commission');
   await cell.settle();
-  const verb = await cell.database.db.selectFrom('power_verb').selectAll().where('system_id', '=', machine.systemId).executeTakeFirstOrThrow();
+  const verb = await cell.database.db
+    .selectFrom('power_verb')
+    .selectAll()
+    .where('system_id', '=', machine.systemId)
+    .executeTakeFirstOrThrow();
   expect(verb.verb).toBe('cycle');
   const [due] = await cell.database.transaction((tx) => claimVerbs(tx, 1, 30_000));
   expect(due?.id).toBe(verb.id);
   const boot = randomBytes(16).toString('hex');
-  const answer = await cell.form('/MAAS/metadata/agent/check-in', [['nonce', await cell.nonceOf(machine)], ['boot_id', boot], ['mac', machine.mac]]);
+  const answer = await cell.form('/MAAS/metadata/agent/check-in', [
+    ['nonce', await cell.nonceOf(machine)],
+    ['boot_id', boot],
+    ['mac', machine.mac],
+  ]);
   expect(answer.status).toBe(200);
   expect(await verbOf(verb.id)).toMatchObject({ state: 'closed', evidence: 'a boot was seen' });
   await sql`with free as (update bmc set lease_until = null) update power_verb set lease_until = null`.execute(cell.database.db);
@@ -148,7 +169,9 @@ test('a verb that replaces another one inherits what was sent, and waits its lat
     await workOnVerbs(worker);
   }
   expect([(await verbOf(second)).state, commands(bmc)]).toEqual(['live', ['on']]);
-  await sql`update power_verb set sent = now() - interval '201 seconds', first_sent = now() - interval '201 seconds' where id = ${second}`.execute(cell.database.db);
+  await sql`update power_verb set sent = now() - interval '201 seconds', first_sent = now() - interval '201 seconds' where id = ${second}`.execute(
+    cell.database.db,
+  );
   expect(await until(second, worker)).toBe('done');
   expect([commands(bmc), chassis.power()]).toEqual([['on', 'off'], 'off']);
 });
@@ -182,7 +205,11 @@ test('a BMC that is gone: the verb waits with growing pauses and fails nothing b
   await bmc.stop();
   const id = await intend(machine, 'off');
   await workOnVerbs(worker);
-  const row = await cell.database.db.selectFrom('machine').select(['power_state', 'power_evidence']).where('system_id', '=', machine.systemId).executeTakeFirstOrThrow();
+  const row = await cell.database.db
+    .selectFrom('machine')
+    .select(['power_state', 'power_evidence'])
+    .where('system_id', '=', machine.systemId)
+    .executeTakeFirstOrThrow();
   expect(row.power_state).toBe('error');
   await sql`update power_verb set due_at = now()`.execute(cell.database.db);
   await workOnVerbs(worker);
@@ -203,10 +230,14 @@ test('a machine without power settings is told so', async () => {
 test('hands are asked, and the boot that they make closes the verb', async () => {
   const { worker } = await powered();
   const machine = await cell.addMachine();
-  await cell.database.transaction((tx) => setPower(tx, { systemId: machine.systemId, driver: 'manual', address: '', sealed: cell.secretKey.seal(Buffer.from('{}')), node: {} }));
+  await cell.database.transaction((tx) =>
+    setPower(tx, { systemId: machine.systemId, driver: 'manual', address: '', sealed: cell.secretKey.seal(Buffer.from('{}')), node: {} }),
+  );
   const id = await intend(machine, 'on');
   expect(await until(id, worker, ['hands'])).toBe('hands');
   expect((await verbOf(id)).evidence).toBe('please switch the machine on by hand');
-  await sql`insert into boot (boot_id, system_id, purpose, address, started) values (${randomBytes(16).toString('hex')}, ${machine.systemId}, 'commission', '10.99.0.50', clock_timestamp())`.execute(cell.database.db);
+  await sql`insert into boot (boot_id, system_id, purpose, address, started) values (${randomBytes(16).toString('hex')}, ${machine.systemId}, 'commission', '10.99.0.50', clock_timestamp())`.execute(
+    cell.database.db,
+  );
   expect(await until(id, worker)).toBe('done');
 });
