@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { pino, type Logger } from 'pino';
 import { CellConfig } from './cell/config.ts';
-import { startCell } from './cell/cell.ts';
+import { initCell, startCell } from './cell/cell.ts';
 import { imageCommands } from './cell/image-commands.ts';
 import { readLoaders } from './cell/netboot/loaders.ts';
 import { addApiCommands } from './cli/api-commands.ts';
@@ -24,17 +24,16 @@ import { watchCommand } from './cli/watch.ts';
 import type { UpDoor } from './cli/up.ts';
 import { FrontConfig } from './front/config.ts';
 import { startFront } from './front/front.ts';
-import { Authority } from './global/authority.ts';
 import { followBuiltCatalogue } from './global/built-catalogue.ts';
-import { createFirstAdmin, ensureDefaults } from './global/default-documents.ts';
+import type { FirstAdmin } from './global/default-documents.ts';
 import { join as joinHub } from './global/join.ts';
 import { readMembership, writeMembership } from './global/membership.ts';
 import { ApiError } from './http/client.ts';
 import type { Pages } from './http/server.ts';
 import { staticPages } from './http/static-pages.ts';
 import { HubConfig } from './hub/config.ts';
-import { openHubDatabase } from './hub/hub-database.ts';
 import { createHub } from './hub/hub.ts';
+import { initHub, resetHubPassword } from './hub/init.ts';
 
 import { stopSurvivor } from './postgres/embedded-postgres.ts';
 import { serverAccount } from './postgres/server-account.ts';
@@ -87,6 +86,10 @@ function killPoint(): ((name: string) => void) | undefined {
   return (name) => {
     if (name === point && (seen += 1) === Number(nth)) process.kill(process.pid, 'SIGKILL');
   };
+}
+
+function showAdmin(admin: FirstAdmin): string {
+  return `user      ${admin.username}\npassword  ${admin.password}\nAPI key   ${admin.apiKey}\nThey are shown only this once.\n`;
 }
 
 const program = new Command('muster')
@@ -150,6 +153,19 @@ addSettings(cell.command('run', { isDefault: true }).description('Run one cell.'
     await untilStopped();
   },
 );
+addSettings(
+  cell
+    .command('init')
+    .description('Make the first admin of a standalone cell that is not running; its random password is printed once.')
+    .option('--user <name>', 'its name', 'admin'),
+  CellConfig,
+).action(async (options: Record<string, unknown>) => {
+  const config = await settingsFrom(CellConfig, options, environment);
+  if (await readMembership(config.folder)) throw new SettingsError("This cell has joined a hub: its users are the hub's.");
+  const admin = await initCell(config, makeLog('cell', config.name), String(options['user']));
+  if (!admin) throw new SettingsError('This cell has an admin already.');
+  write(showAdmin(admin));
+});
 addJoin(cell, 'cell');
 
 const hub = program
@@ -190,13 +206,24 @@ addSettings(
     .option('--user <name>', 'its name', 'admin'),
   HubConfig,
 ).action(async (options: Record<string, unknown>) => {
-  const config = await settingsFrom(HubConfig, options, environment);
-  await using base = await openHubDatabase(config, makeLog('hub', 'hub'));
-  const authority = await Authority.open(base.database);
-  await ensureDefaults(authority);
-  const admin = await createFirstAdmin(authority, String(options['user']));
+  const { admin, fingerprint } = await initHub(
+    await settingsFrom(HubConfig, options, environment),
+    makeLog('hub', 'hub'),
+    String(options['user']),
+  );
   if (!admin) throw new SettingsError('This hub has an admin already.');
-  write(`user      ${admin.username}\npassword  ${admin.password}\nAPI key   ${admin.apiKey}\nThey are shown only this once.\n`);
+  write(`${showAdmin(admin)}hub's fingerprint  ${fingerprint}\n`);
+});
+addSettings(
+  hub
+    .command('password')
+    .description('Give a user of a hub that is not running a new random password, printed once; open sessions end.')
+    .argument('<user>'),
+  HubConfig,
+).action(async (user: string, options: Record<string, unknown>) => {
+  const password = await resetHubPassword(await settingsFrom(HubConfig, options, environment), makeLog('hub', 'hub'), user);
+  if (password === undefined) throw new SettingsError(`There is no user ${user}.`);
+  write(`password  ${password}\nIt is shown only this once.\n`);
 });
 hub.addCommand(inviteCommand('cell', { profileFile: profileFileOf(environment), write }));
 hub.addCommand(inviteCommand('front', { profileFile: profileFileOf(environment), write }));

@@ -1,7 +1,9 @@
 /** Global config for a cell: its own authority while it stands alone, a replica of the hub's once it has joined. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { Authority } from '../global/authority.ts';
 import { followBuiltCatalogue } from '../global/built-catalogue.ts';
+import { createFirstAdmin, ensureDefaults, type FirstAdmin } from '../global/default-documents.ts';
 import { openJoinedGlobal } from '../global/joined-global.ts';
 import { keyFileIn, readMembership } from '../global/membership.ts';
 import { openStandaloneGlobal, type CellGlobal } from '../global/standalone-global.ts';
@@ -62,4 +64,11 @@ export async function openCellGlobal(
       await standalone[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The first admin of a cell that stands alone; undefined when it has one. Password and key are shown only here. */
+export async function firstAdminOf(base: CellDatabase, username: string): Promise<FirstAdmin | undefined> {
+  const authority = await Authority.open(base.database);
+  await ensureDefaults(authority);
+  return createFirstAdmin(authority, username);
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { fail } from '../contract/errors.ts';
+import type { FirstAdmin } from '../global/default-documents.ts';
 import type { GlobalReader } from '../global/document.ts';
 import { readMembership } from '../global/membership.ts';
 import type { CellGlobal } from '../global/standalone-global.ts';
@@ -18,7 +19,7 @@ import { openFeedWakeups } from '../postgres/feed-wakeups.ts';
 import type { ApiContext } from './api/api-context.ts';
 import { spaceDoor, usageDoor } from './api/global-doors.ts';
 import { networkHandlers } from './api/network-handlers.ts';
-import { openCellGlobal } from './cell-global.ts';
+import { firstAdminOf, openCellGlobal } from './cell-global.ts';
 import { bootDoors } from './boot-door.ts';
 import { openCellDatabase, type CellDatabase } from './cell-database.ts';
 import type { CellConfig } from './config.ts';
@@ -65,6 +66,13 @@ export interface Cell extends AsyncDisposable {
   readonly base: CellDatabase;
   /** Stop well: no new work, running requests get 10 s. */
   close(): Promise<void>;
+}
+
+/** Set up a standalone cell that is not running: data folder, key, database, and the first admin; undefined when there is one. */
+export async function initCell(config: CellConfig, log: Logger, username: string): Promise<FirstAdmin | undefined> {
+  await mkdir(config.folder, { recursive: true, mode: 0o700 });
+  await using base = await openCellDatabase(config, await readSecretKey(config.folder), log);
+  return await firstAdminOf(base, username);
 }
 
 /** Start a cell. @throws errors that name what was wrong and what to do: a taken port, a missing package, a wrong key. */

@@ -20,7 +20,7 @@ async function withAuthority<T>(config: HubConfig, log: Logger, work: (authority
   await using base = await openHubDatabase(config, log);
   const authority = await Authority.open(base.database);
   await ensureDefaults(authority);
-  return work(authority);
+  return await work(authority);
 }
 
 /** `muster hub init`. Safe to repeat. @throws PostgresFailure `folder_locked` while a hub with an embedded database runs on the folder. */
