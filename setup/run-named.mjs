@@ -2,7 +2,7 @@
  * `npm run e2e -- NAME` and `npm run bench -- NAME`: installs what the run needs and becomes `e2e/NAME.e2e.ts` or `bench/NAME.bench.ts`,
  * further arguments passed on. Without a name it lists them.
  */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { npmTestRuns } from '../e2e/in-npm-test.ts';
 import { packagesOf } from './debian-packages.mjs';
@@ -15,7 +15,7 @@ handleInterrupts();
 const root = join(import.meta.dirname, '..');
 const [kind = '', name, ...args] = process.argv.slice(2);
 const ending = `.${kind}.ts`;
-const names = readdirSync(join(root, kind))
+const names = (existsSync(join(root, kind)) ? readdirSync(join(root, kind)) : [])
   .filter((file) => file.endsWith(ending))
   .map((file) => file.slice(0, -ending.length))
   .toSorted();

@@ -6,7 +6,12 @@ import type { ImageStore } from './images/store.ts';
 
 type Resource = BodyOf<'boot_resource'>;
 const digest = (letter: string): string => letter.repeat(64);
-const resource = (id: number, name: string, versions: Readonly<Record<string, Readonly<Record<string, string>>>>, architecture = 'amd64/generic'): Resource =>
+const resource = (
+  id: number,
+  name: string,
+  versions: Readonly<Record<string, Readonly<Record<string, string>>>>,
+  architecture = 'amd64/generic',
+): Resource =>
   ({
     id,
     name,
@@ -15,7 +20,18 @@ const resource = (id: number, name: string, versions: Readonly<Record<string, Re
     sets: Object.fromEntries(
       Object.entries(versions).map(([version, files]) => [
         version,
-        { version, size: 1, label: 'built', complete: true, files: Object.fromEntries(Object.entries(files).map(([filetype, sha256]) => [filetype, { filename: filetype, filetype, sha256, size: 7, complete: true }])) },
+        {
+          version,
+          size: 1,
+          label: 'built',
+          complete: true,
+          files: Object.fromEntries(
+            Object.entries(files).map(([filetype, sha256]) => [
+              filetype,
+              { filename: filetype, filetype, sha256, size: 7, complete: true },
+            ]),
+          ),
+        },
       ]),
     ),
   }) as unknown as Resource;
@@ -23,11 +39,32 @@ const resource = (id: number, name: string, versions: Readonly<Record<string, Re
 function catalogueOf(resources: readonly Resource[], setting?: string) {
   const memory = new GlobalMemory();
   const revision = { epoch: 1, n: 1 };
-  const documents = resources.map((body) => ({ kind: 'boot_resource' as const, id: String(body.id), stream: 'config' as const, revision, retired: false, body }));
+  const documents = resources.map((body) => ({
+    kind: 'boot_resource' as const,
+    id: String(body.id),
+    stream: 'config' as const,
+    revision,
+    retired: false,
+    body,
+  }));
   memory.apply({ stream: 'config', to: revision, whole: false, documents });
   if (setting !== undefined) {
     const next = { epoch: 1, n: 2 };
-    memory.apply({ stream: 'config', to: next, whole: false, documents: [{ kind: 'setting', id: 'default_distro_series', stream: 'config', revision: next, retired: false, body: { value: setting } as BodyOf<'setting'> }] });
+    memory.apply({
+      stream: 'config',
+      to: next,
+      whole: false,
+      documents: [
+        {
+          kind: 'setting',
+          id: 'default_distro_series',
+          stream: 'config',
+          revision: next,
+          retired: false,
+          body: { value: setting } as BodyOf<'setting'>,
+        },
+      ],
+    });
   }
   const asked: unknown[] = [];
   const store = { fetch: (file: unknown) => Promise.resolve(void asked.push(file)) } as unknown as ImageStore;
@@ -44,7 +81,8 @@ test('a name in full or its release, of the machine’s architecture, in its new
   expect(catalogue.find('debian/12', 'amd64/generic')).toMatchObject({ name: 'debian/12', sha256: digest('4'), cloud_init: true });
   expect(catalogue.find('12', 'amd64')?.sha256).toBe(digest('4'));
   expect(catalogue.find('debian/12', 'arm64/generic')?.sha256).toBe(digest('6'));
-  for (const none of ['muster/agent', 'agent', 'debian', 'debian/11', '', '__proto__']) expect(catalogue.find(none, 'amd64/generic'), none).toBeUndefined();
+  for (const none of ['muster/agent', 'agent', 'debian', 'debian/11', '', '__proto__'])
+    expect(catalogue.find(none, 'amd64/generic'), none).toBeUndefined();
   expect(catalogue.find('debian/13', 'arm64/generic')).toBeUndefined();
 });
 
@@ -60,6 +98,13 @@ test('only a file of the catalogue is fetched, from every source, with digest an
   const { catalogue, asked } = catalogueOf([agent, debian]);
   const { signal } = new AbortController();
   await catalogue.fetch(digest('4'), signal);
-  expect(asked).toMatchObject([{ sha256: digest('4'), size: 7, exact: true, urls: [`http://hub/store/${digest('4')}/root-tar.zst`, `http://site/${digest('4')}/root-tar.zst`] }]);
+  expect(asked).toMatchObject([
+    {
+      sha256: digest('4'),
+      size: 7,
+      exact: true,
+      urls: [`http://hub/store/${digest('4')}/root-tar.zst`, `http://site/${digest('4')}/root-tar.zst`],
+    },
+  ]);
   await expect(catalogue.fetch(digest('9'), signal)).rejects.toThrow('no image of the catalogue has the file 999999999999…');
 });

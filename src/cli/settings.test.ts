@@ -30,10 +30,20 @@ test('defaults, file, environment, flags: the later wins', () => {
     port: 3,
     service_address: '10.0.0.1',
   });
-  expect(read(undefined, { MUSTER_NAME: 'a', MUSTER_DHCP: 'Yes', MUSTER_LISTEN: ' 10.0.0.2 , 10.0.0.3,', MUSTER_RACK: 'br0=10.40.1.1/24,br1=10.41.1.1/24' })).toMatchObject({
+  expect(
+    read(undefined, {
+      MUSTER_NAME: 'a',
+      MUSTER_DHCP: 'Yes',
+      MUSTER_LISTEN: ' 10.0.0.2 , 10.0.0.3,',
+      MUSTER_RACK: 'br0=10.40.1.1/24,br1=10.41.1.1/24',
+    }),
+  ).toMatchObject({
     dhcp: true,
     listen: ['10.0.0.2', '10.0.0.3'],
-    rack: [{ name: 'br0', address: '10.40.1.1/24' }, { name: 'br1', address: '10.41.1.1/24' }],
+    rack: [
+      { name: 'br0', address: '10.40.1.1/24' },
+      { name: 'br1', address: '10.41.1.1/24' },
+    ],
   });
 });
 
@@ -54,16 +64,26 @@ test.each([
 
 test('any file and any variables are settings or a SettingsError of one line', () => {
   const word = fc.string({ unit: 'binary', maxLength: 40 });
-  const line = fc.tuple(fc.constantFrom('name', 'port', 'dhcp', 'listen', 'rack', '__proto__', 'constructor', 'x'), fc.oneof(fc.json(), word)).map(([key, value]) => `${key} = ${value}`);
+  const line = fc
+    .tuple(fc.constantFrom('name', 'port', 'dhcp', 'listen', 'rack', '__proto__', 'constructor', 'x'), fc.oneof(fc.json(), word))
+    .map(([key, value]) => `${key} = ${value}`);
   fc.assert(
-    fc.property(fc.oneof(word, fc.array(line, { maxLength: 4 }).map((lines) => lines.join('\n'))), word, word, (text, port, rack) => {
-      try {
-        const settings = read(text, { MUSTER_NAME: 'a', MUSTER_PORT: port, MUSTER_RACK: rack });
-        expect(Number.isInteger(settings.port)).toBe(true);
-      } catch (error) {
-        expect(error).toBeInstanceOf(SettingsError);
-      }
-    }),
+    fc.property(
+      fc.oneof(
+        word,
+        fc.array(line, { maxLength: 4 }).map((lines) => lines.join('\n')),
+      ),
+      word,
+      word,
+      (text, port, rack) => {
+        try {
+          const settings = read(text, { MUSTER_NAME: 'a', MUSTER_PORT: port, MUSTER_RACK: rack });
+          expect(Number.isInteger(settings.port)).toBe(true);
+        } catch (error) {
+          expect(error).toBeInstanceOf(SettingsError);
+        }
+      },
+    ),
     { numRuns: 300 },
   );
 });
@@ -79,9 +99,18 @@ test('the flags of a command come from the schema, and its file from --config or
   const file = join(folder, 'm.toml');
   writeFileSync(file, 'name = "filed"\n');
   const command = addSettings(new Command('x').exitOverride(), schema);
-  expect(command.helpInformation()).toMatch(/--service-address <value>\s+service_address \(default: "127.0.0.1"\); or\s+MUSTER_SERVICE_ADDRESS/);
+  expect(command.helpInformation()).toMatch(
+    /--service-address <value>\s+service_address \(default: "127.0.0.1"\); or\s+MUSTER_SERVICE_ADDRESS/,
+  );
   command.parse(['--config', file, '--service-address', '10.1.1.1', '--dhcp', '--listen', 'a,b'], { from: 'user' });
-  expect(await settingsFrom(schema, command.opts(), {})).toMatchObject({ name: 'filed', service_address: '10.1.1.1', dhcp: true, listen: ['a', 'b'] });
+  expect(await settingsFrom(schema, command.opts(), {})).toMatchObject({
+    name: 'filed',
+    service_address: '10.1.1.1',
+    dhcp: true,
+    listen: ['a', 'b'],
+  });
   expect(await settingsFrom(schema, {}, { MUSTER_CONFIG: file })).toMatchObject({ name: 'filed', dhcp: false });
-  await expect(settingsFrom(schema, { config: join(folder, 'none') }, {})).rejects.toThrow(/^The settings file .*none cannot be read: ENOENT/);
+  await expect(settingsFrom(schema, { config: join(folder, 'none') }, {})).rejects.toThrow(
+    /^The settings file .*none cannot be read: ENOENT/,
+  );
 });

@@ -89,5 +89,7 @@ test('a data folder with a path too long for a socket serves as well', () => {
 });
 
 test('a missing package is named', () => {
-  expect(seen['missing package']).toBe('/usr/sbin/kea-dhcp4-not-there is not there: it comes with the Debian package kea-dhcp4-server. Run: apt-get install kea-dhcp4-server');
+  expect(seen['missing package']).toBe(
+    '/usr/sbin/kea-dhcp4-not-there is not there: it comes with the Debian package kea-dhcp4-server. Run: apt-get install kea-dhcp4-server',
+  );
 });

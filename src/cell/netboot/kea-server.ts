@@ -114,12 +114,15 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
   function settle(): void {
     for (const wake of waiters.splice(0)) wake();
   }
+  let snippetRefusal: string | undefined;
   /** Sets `next`, without its snippets if need be, and keeps what ran before when Kea refuses that too. */
   async function apply(next: Pushed): Promise<void> {
     const tested = await keaCommand(socket, 'config-test', next.config.value);
     if (tested.result !== 0) {
       if (next.config.hash === next.plain.hash) return refuse(next, tested);
-      options.onTrouble(`Kea refuses a DHCP snippet, so all snippets are left out: ${tested.text}`);
+      // Every change of the network tries them again; the same refusal is told once.
+      if (snippetRefusal !== tested.text) options.onTrouble(`Kea refuses a DHCP snippet, so all snippets are left out: ${tested.text}`);
+      snippetRefusal = tested.text;
       return apply({ ...next, config: next.plain });
     }
     await store(next.config);
@@ -132,6 +135,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
       return refuse(next, set);
     }
     running = next;
+    if (next.config.hash !== next.plain.hash) snippetRefusal = undefined;
     tell(next.config.problems);
     settle();
   }
@@ -197,7 +201,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
   /** Follows what changes without a push: interfaces, a configuration that could not be applied, somebody else's hand. */
   async function check(): Promise<void> {
     if (daemon.pid === undefined) return; // it is being restarted, and that was told
-    await push(latest);
+    await inTurn(() => take(latest));
     if (isDue()) await apply(wanted);
     await listen();
     const different = await differences();
@@ -226,7 +230,15 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
     }, 500),
   ];
 
-  async function push(network: NetworkPlan): Promise<string> {
+  /** Renders one after the other: a slow look at an older network must not come after, and over, a newer one. */
+  let rendering: Promise<unknown> = Promise.resolve();
+  function inTurn(job: () => Promise<string>): Promise<string> {
+    const next = rendering.then(job);
+    rendering = next.catch(() => undefined);
+    return next;
+  }
+
+  async function take(network: NetworkPlan): Promise<string> {
     latest = network;
     const config = await render(network);
     if (config.hash !== wanted.config.hash) {
@@ -254,7 +266,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
   }
 
   return {
-    push,
+    push: (network) => inTurn(() => take(network)),
     async applied(hash, withinMs = 30_000) {
       const number = hashes.get(hash);
       if (number === undefined) throw new Error(`no configuration with the hash ${hash} was pushed`);
