@@ -21,7 +21,8 @@ export interface NpmTestRun {
 
 export const npmTestRuns: readonly NpmTestRun[] = [
   // 218 s beside other work: 48 s to the last line, 52 s with the planted failure, the rest kill -9, the next start, --data and Ctrl-C.
-  { name: 'start', args: [], seconds: 220, sets: ['cell'], root: true, aside: true },
+  // By itself: a rack that another run raises sweeps up what this one's killed run left behind, which it wants to sweep up itself.
+  { name: 'start', args: [], seconds: 220, sets: ['cell'], root: true, aside: false },
   // 35 s alone; apt-get update, three downloads and four installations.
   { name: 'quiet-install', args: [], seconds: 40, sets: ['cell'], root: true, aside: true },
   // 35 s beside much other work, 13 of them one commissioning; the page's build (2 s) included.

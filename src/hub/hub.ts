@@ -18,6 +18,7 @@ import { createGlobalHandlers } from '../global/global-handlers.ts';
 import { formatRevision, streams } from '../global/revision.ts';
 import { fingerprintOf, loadSigningKey, type SigningKey } from '../global/signing-key.ts';
 import { createServer, type Pages, type Server } from '../http/server.ts';
+import { DatabaseAway } from '../postgres/database-errors.ts';
 import { openAcknowledgements } from './acknowledgement.ts';
 import { registryHandlers } from './api/registry.ts';
 import { replicaHandlers } from './api/replica.ts';
@@ -104,6 +105,7 @@ export async function createHub({ config, version, log, pages, checkReplies }: H
     handlers,
     authenticate: createAuthenticate({ reader: authority.memory, audience: 'hub', sessionKey: key.publicKey }),
     registry: new Registry(),
+    explain: (error) => (error instanceof DatabaseAway ? fail('database_away', { program: 'hub' }) : undefined),
     unready: () => (away ? fail('database_away', { program: 'hub' }) : undefined),
     ...(pages ? { pages } : {}),
     ...(checkReplies === undefined ? {} : { checkReplies }),
