@@ -5,7 +5,7 @@ import type { EventKind } from '../../contract/events.ts';
 import type { Handlers } from '../../http/handler.ts';
 import { record } from '../db/event-store.ts';
 import { changeMachine, cutOperation, mergeKeys, type MachineGuard } from '../db/machine-guard.ts';
-import { setStatus, type StatusChange } from '../db/machine-status.ts';
+import { nobodys, setStatus, type StatusChange } from '../db/machine-status.ts';
 import { startOperation } from '../db/operation-store.ts';
 import { revokeSystemCredentials } from '../db/ticket-store.ts';
 import { act, changing, guardOf, type ActCall } from './act.ts';
@@ -38,18 +38,6 @@ export function overriddenState(guard: Pick<MachineGuard, 'owner' | 'osystem'>):
   if (guard.owner === null) return 'ready';
   return guard.osystem === '' ? 'allocated' : 'deployed';
 }
-
-/** Nothing of an owner stays on a machine that becomes nobody's. */
-const nobodys = {
-  owner: null,
-  agent_name: '',
-  allocated_at: null,
-  claim_id: null,
-  confirm_by: null,
-  osystem: '',
-  distro_series: '',
-  image: null,
-} as const;
 
 const longestKey = 256;
 const longestValue = 65_536;

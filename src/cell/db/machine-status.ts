@@ -47,3 +47,19 @@ export async function setStatus(tx: CellDb, change: StatusChange & { readonly to
     data: { status: to.number, status_name: to.name },
   });
 }
+
+/** Nothing of an owner stays on a machine that becomes nobody's: goes into `set` of such a change. */
+export const nobodys = {
+  owner: null,
+  agent_name: '',
+  allocated_at: null,
+  claim_id: null,
+  confirm_by: null,
+  osystem: '',
+  distro_series: '',
+  image: null,
+  user_data: null,
+  ephemeral: false,
+  owner_data: '{}',
+  workload_annotations: '{}',
+} as const;

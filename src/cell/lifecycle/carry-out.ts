@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Database } from '../../postgres/database.ts';
 import { lifecycle, stateOf, type MachineState } from '../../contract/lifecycle.ts';
 import { operations, type BootPurpose } from '../../contract/operation.ts';
+import { nobodys } from '../db/machine-status.ts';
 import { finishOperation, stepTaken, type ClaimedOperation, type FactsRow } from '../db/operation-store.ts';
 import { keepAddress } from '../db/network-plan.ts';
 import { intendVerb } from '../db/power-store.ts';
@@ -128,28 +129,12 @@ function purposeOf(row: FactsRow): BootPurpose {
   throw new Error(`an operation of kind ${row.kind} boots nothing`);
 }
 
-/** Released for good: nothing of the last owner stays on the row. */
-const released = {
-  owner: null,
-  agent_name: '',
-  allocated_at: null,
-  claim_id: null,
-  confirm_by: null,
-  osystem: '',
-  distro_series: '',
-  image: null,
-  user_data: null,
-  ephemeral: false,
-  owner_data: '{}',
-  workload_annotations: '{}',
-} as const;
-
 function releases(row: FactsRow, outcome: 'done' | 'failed' | 'aborted'): boolean {
   return outcome === 'done' && (row.kind === 'release' || row.kind === 'erase');
 }
 
 /** The state that an operation ends in, and what else changes on the machine's row. */
-function endState(row: FactsRow, outcome: 'done' | 'failed' | 'aborted'): { to: MachineState; set?: typeof released } {
+function endState(row: FactsRow, outcome: 'done' | 'failed' | 'aborted'): { to: MachineState; set?: typeof nobodys } {
   const rule = operations[row.kind];
   const previous = stateOf(row.previous_status);
   if (outcome === 'failed') return { to: rule.failed };
@@ -159,7 +144,7 @@ function endState(row: FactsRow, outcome: 'done' | 'failed' | 'aborted'): { to: 
       to: aborted === 'previous' ? settledOr(previous, rule.failed) : row.kind === 'commission' && previous === 'ready' ? 'ready' : aborted,
     };
   }
-  if (releases(row, outcome)) return { to: 'ready', set: released };
+  if (releases(row, outcome)) return { to: 'ready', set: nobodys };
   if (row.kind === 'test' || row.kind === 'exit_rescue') return { to: settledOr(originOf(row), 'ready') };
   return { to: rule.done };
 }

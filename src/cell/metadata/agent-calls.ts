@@ -8,9 +8,10 @@ import { disksOf, saveAccounts } from '../db/inventory-store.ts';
 import { findByMac } from '../db/machine-identity.ts';
 import { machineFacts, rescueCheckIn } from '../db/metadata-store.ts';
 import { hasten } from '../db/operation-store.ts';
-import { checkIn, claimTicket, heartbeat, mintCredential, spendTicket, ticketByNonce } from '../db/ticket-store.ts';
+import { claimTicket, heartbeat, mintCredential, spendTicket, ticketByNonce } from '../db/ticket-store.ts';
 import { LostRace } from '../db/cell-db.ts';
 import { agentReply } from './agent-reply.ts';
+import { checkInBoot } from './boot-check-in.ts';
 import { readDiskReport } from './disk-report.ts';
 import { bootCredential, hashSecret, rescueNonce, systemCredential } from './machine-credential.ts';
 import type { MetadataContext } from './metadata-context.ts';
@@ -72,25 +73,7 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
       // A nonce is of use only to the machine that it was made for.
       const owners = await Promise.all(macs.map((mac) => findByMac(database.db, mac)));
       if (!owners.includes(ticket.system_id)) return refuseNonce('nonce_from_elsewhere', address, macs[0] ?? '', ticket.system_id);
-      const credential = bootCredential(secretKey, nonce, bootId);
-      door.killPoint('check_in:before');
-      const outcome = await database.transaction(async (tx) => {
-        const result = await checkIn(tx, nonce, bootId, address);
-        if (result === 'first') {
-          await mintCredential(tx, {
-            ...credential,
-            secretHash: hashSecret(credential.tokenSecret),
-            systemId: ticket.system_id,
-            kind: 'boot',
-            bootId,
-            nonce,
-            address,
-          });
-          door.killPoint('check_in:after-effect');
-        }
-        return result;
-      });
-      door.killPoint('check_in:before-reply');
+      const { outcome, credential } = await checkInBoot(context, ticket, bootId, address);
       switch (outcome) {
         case 'first':
         case 'again':

@@ -4,15 +4,15 @@
  */
 import { fail } from '../../contract/errors.ts';
 import type { Handlers } from '../../http/handler.ts';
-import { checkIn, mintCredential, ticketByNonce } from '../db/ticket-store.ts';
-import { bootCredential, hashSecret } from './machine-credential.ts';
+import { ticketByNonce } from '../db/ticket-store.ts';
+import { checkInBoot } from './boot-check-in.ts';
 import { checkVersion } from './meta-data.ts';
 import type { MetadataContext } from './metadata-context.ts';
 
 export function preseedHandlers(
   context: MetadataContext,
 ): Handlers<'MetadataById.get_preseed' | 'MetadataById.netboot_off' | 'EnlistPreseed.get_enlist_preseed'> {
-  const { database, secretKey, serviceUrl } = context;
+  const { database, serviceUrl } = context;
   return {
     'MetadataById.get_preseed': async ({ path, params, caller }) => {
       checkVersion(path.version);
@@ -22,22 +22,7 @@ export function preseedHandlers(
       const bootId = params.boot_id ?? nonce;
       const ticket = await ticketByNonce(database.db, nonce);
       if (!ticket || ticket.system_id !== path.system_id) throw fail('forbidden');
-      const credential = bootCredential(secretKey, nonce, bootId);
-      const outcome = await database.transaction(async (tx) => {
-        const result = await checkIn(tx, nonce, bootId, caller.address);
-        if (result === 'first') {
-          await mintCredential(tx, {
-            ...credential,
-            secretHash: hashSecret(credential.tokenSecret),
-            systemId: ticket.system_id,
-            kind: 'boot',
-            bootId,
-            nonce,
-            address: caller.address,
-          });
-        }
-        return result;
-      });
+      const { outcome, credential } = await checkInBoot(context, ticket, bootId, caller.address);
       if (outcome !== 'first' && outcome !== 'again') throw fail('forbidden');
       const keys = { consumer_key: credential.consumerKey, token_key: credential.tokenKey, token_secret: credential.tokenSecret };
       return cloudConfig({
