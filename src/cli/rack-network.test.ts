@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { inRack, planRack, processStartedAt, raiseSteps, staleNamespaces, tapSteps, thisOwner } from './rack-network.ts';
 
 const owner = fc.record({ pid: fc.integer({ min: 1, max: 4_194_304 }), startedAt: fc.nat().map(String) });
@@ -50,4 +53,18 @@ test('nothing of the host is changed but the veth end: no route, no forwarding',
   expect(onHost.every((step) => step.includes(rack.hostLink))).toBe(true);
   expect(steps.flat()).not.toContain('route');
   expect(inRack(rack, ['true']).slice(0, 4)).toEqual(['ip', 'netns', 'exec', rack.namespace]);
+});
+
+test('a process that was killed and not collected yet is gone', async () => {
+  // sleep 0 ends at once; the shell that could collect it has become sleep 30, which never does.
+  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(line.toString());
+    await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) Z /));
+    expect(processStartedAt(pid)).toBeUndefined();
+    expect(processStartedAt(parent.pid ?? 0)).toBeDefined();
+  } finally {
+    parent.kill('SIGKILL');
+  }
 });

@@ -39,7 +39,9 @@ export function processStartedAt(pid: number): string | undefined {
   try {
     // The second field is the program's name in brackets and may hold anything, so count from the last bracket.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // Killed, but nobody has collected it yet: gone for all purposes (some containers' first process never collects).
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
   } catch {
     return undefined;
   }

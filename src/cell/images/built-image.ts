@@ -180,7 +180,9 @@ async function takeLock(lock: string): Promise<boolean> {
 /** When a process started, in ticks since boot (proc(5), field 22); empty when there is none: a number alone may be another process by now. */
 async function startOf(pid: number): Promise<string> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  // Killed and not collected yet is gone.
+  return fields[0] === 'Z' ? '' : (fields[19] ?? '');
 }
 
 function withPaths(folder: string, manifest: Manifest): BuiltImage {
