@@ -87,16 +87,25 @@ export async function insertMachine(
       firmware: machine.firmware,
     })
     .execute();
-  for (const nic of machine.interfaces) {
-    const { id } = await tx
-      .insertInto('interface')
-      .values({ system_id: machine.systemId, name: nic.name, mac: nic.mac.toLowerCase(), vlan_id: nic.vlanId })
-      .returning('id')
-      .executeTakeFirstOrThrow();
-    if (nic.mac.toLowerCase() === (machine.bootMac ?? machine.interfaces[0]?.mac)?.toLowerCase()) {
-      await tx.updateTable('machine').set({ boot_interface_id: id }).where('system_id', '=', machine.systemId).execute();
-    }
-  }
+  // One statement for all of them: the caller of an enlistment chooses how many there are.
+  const bootMac = (machine.bootMac ?? machine.interfaces[0]?.mac)?.toLowerCase();
+  const cards =
+    machine.interfaces.length === 0
+      ? []
+      : await tx
+          .insertInto('interface')
+          .values(
+            machine.interfaces.map((nic) => ({
+              system_id: machine.systemId,
+              name: nic.name,
+              mac: nic.mac.toLowerCase(),
+              vlan_id: nic.vlanId,
+            })),
+          )
+          .returning(['id', 'mac'])
+          .execute();
+  const boot = cards.find((card) => card.mac === bootMac);
+  if (boot) await tx.updateTable('machine').set({ boot_interface_id: boot.id }).where('system_id', '=', machine.systemId).execute();
   await record(tx, {
     kind: by.kind,
     systemId: machine.systemId,

@@ -378,3 +378,24 @@ describe('rescue', () => {
     expect((await cell.get('/boot/script.ipxe?mac=' + machine.mac)).text).not.toContain('muster_nonce');
   });
 });
+
+test('what an anonymous call costs does not follow from how many cards it names', async () => {
+  const macs = (first: number, count: number): [string, string][] =>
+    Array.from({ length: count }, (_, n) => [
+      'mac',
+      `52:54:01:${first.toString(16).padStart(2, '0')}:00:${n.toString(16).padStart(2, '0')}`,
+    ]);
+  const enlist = (cards: [string, string][]) =>
+    cell.form(`${path}enlist`, [['boot_id', bootIdOf()], ['architecture', 'amd64'], ...cards], { address: '10.99.0.60' });
+  const strange = (cards: [string, string][]) =>
+    cell.form(`${path}check-in`, [['boot_id', bootIdOf()], ['nonce', bootIdOf()], ...cards], { address: '10.99.0.60' });
+  const cost = async (call: () => Promise<Answer>, status: number): Promise<number> => {
+    const { value, statements } = await cell.database.countStatements(call);
+    expect(value.status, value.text).toBe(status);
+    return statements.length;
+  };
+  expect(await cost(() => enlist(macs(2, 200)), 200)).toBe(await cost(() => enlist(macs(1, 1)), 200));
+  // The first opens the finding, later ones count it: the same statements but for the event.
+  await strange(macs(3, 1));
+  expect(await cost(() => strange(macs(3, 200)), 403)).toBe(await cost(() => strange(macs(3, 1)), 403));
+});

@@ -5,7 +5,7 @@ import type { Handlers, MachineCaller } from '../../http/handler.ts';
 import { record } from '../db/event-store.ts';
 import { openFinding } from '../db/finding-store.ts';
 import { disksOf, saveAccounts } from '../db/inventory-store.ts';
-import { findByMac } from '../db/machine-identity.ts';
+import { findByIdentity } from '../db/machine-identity.ts';
 import { machineFacts, rescueCheckIn } from '../db/metadata-store.ts';
 import { hasten } from '../db/operation-store.ts';
 import { claimTicket, heartbeat, mintCredential, spendTicket, ticketByNonce } from '../db/ticket-store.ts';
@@ -38,11 +38,13 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
     throw fail('forbidden');
   }
 
+  /** The machines that have any of these cards: one statement, however many an anonymous caller names. */
+  const ownersOf = (macs: readonly string[]) => findByIdentity(database.db, { macs, hardwareUuid: '', serial: '' });
+
   /** Rescue has no ticket: the nonce follows from the machine, and is good only while its state says rescue. */
   async function rescue(nonce: string, bootId: string, macs: readonly string[], address: string): Promise<string | undefined> {
-    for (const mac of macs) {
-      const systemId = await findByMac(database.db, mac);
-      if (systemId === undefined || rescueNonce(secretKey, systemId) !== nonce) continue;
+    for (const systemId of await ownersOf(macs)) {
+      if (rescueNonce(secretKey, systemId) !== nonce) continue;
       const machine = await machineFacts(database.db, systemId);
       if (!machine || !['rescue_mode', 'entering_rescue_mode'].includes(stateOf(machine.status))) continue;
       const credential = bootCredential(secretKey, nonce, bootId);
@@ -71,8 +73,8 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
       const ticket = await ticketByNonce(database.db, nonce);
       if (!ticket) return (await rescue(nonce, bootId, macs, address)) ?? refuseNonce('wrong_nonce', address, macs[0] ?? '');
       // A nonce is of use only to the machine that it was made for.
-      const owners = await Promise.all(macs.map((mac) => findByMac(database.db, mac)));
-      if (!owners.includes(ticket.system_id)) return refuseNonce('nonce_from_elsewhere', address, macs[0] ?? '', ticket.system_id);
+      if (!(await ownersOf(macs)).includes(ticket.system_id))
+        return refuseNonce('nonce_from_elsewhere', address, macs[0] ?? '', ticket.system_id);
       const { outcome, credential } = await checkInBoot(context, ticket, bootId, address);
       switch (outcome) {
         case 'first':
