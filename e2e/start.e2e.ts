@@ -72,10 +72,19 @@ async function killed(): Promise<{ start: UserRun; name: string }> {
   const printed = start.lines.flatMap((line) => /^ +(\.\/muster .*)$/.exec(line)?.[1] ?? []);
   assert.deepEqual(
     printed.map((command) => command.split(' ').slice(0, 3).join(' ')),
-    ['./muster login demo', './muster machines read', './muster machine deploy'],
+    [
+      './muster login demo',
+      './muster machines read',
+      './muster machine deploy',
+      './muster lose c2',
+      './muster lose hub',
+      './muster lose f2',
+      './muster cell list',
+      './muster machines read',
+    ],
   );
-  // As printed, with their values: ./muster machine deploy SYSTEM_ID distro_series=simulated/1 is the last.
-  for (const command of printed) await run(command, 0);
+  // As printed, with their values: ./muster machine deploy SYSTEM_ID distro_series=simulated/1, ./muster cell list.
+  for (const command of printed.filter((one) => !one.startsWith('./muster lose'))) await run(command, 0);
   assert.match(await run('./muster profiles', 0), /\* demo/);
   const cells = JSON.parse(await run('./muster cells read --json', 0)) as { answering: boolean }[];
   assert.deepEqual(
@@ -85,14 +94,16 @@ async function killed(): Promise<{ start: UserRun; name: string }> {
   assert.match(await run('./muster machine read xxxxxxx', 4), /No Machine matches/);
   // ./muster login PROFILE URL KEY, with a key that nobody has: refused, and not remembered.
   assert.match(await run(`./muster login other ${printed[0]?.split(' ')[3]} a:b:c`, 77), /Invalid API key/);
-  for (const [program, words] of [
-    ['c2', /main\.ts cell run --name=c2 /],
-    ['hub', /main\.ts hub run /],
+  // What ./muster lose NAME tells of each: the rest goes on, and says what is missing.
+  for (const [program, told] of [
+    ['c2', /2 of 3 cells answer, absent: c2; \d+ machines listed[^]*3 of 3 cells answer; 24 machines listed\n?$/],
+    ['hub', /24 machines listed; settings cannot be changed \(503\)[^]*24 machines listed; settings can be changed\n?$/],
+    ['f2', /f1: 24 machines listed[^]*f2: 24 machines listed\n?$/],
   ] as const) {
-    start.killOne(words);
+    assert.match(await run(`./muster lose ${program} --for 4`, 0, 120), told);
     await start.line(new RegExp(`${program} is up again`), 60);
   }
-  say('a cell and the hub were killed with -9, and came back');
+  say('a cell, the hub and a front were killed with -9; the others went on, and all came back');
   await others(printed[0]?.split(' ')[3] ?? '', await start.line(/the hub is up at/, 1));
   start.look(name);
   start.kill();

@@ -115,14 +115,6 @@ export class UserRun {
     process.kill(-(this.#child.pid ?? 0), 'SIGINT');
   }
 
-  /** kill -9 of the one program of it whose command line matches. */
-  killOne(pattern: RegExp): void {
-    const ours = new Set(this.look().processes);
-    const found = processes().find(({ pid, command }) => ours.has(pid) && pattern.test(command));
-    if (!found) throw new Error(`${this.command} runs nothing like ${pattern}`);
-    process.kill(found.pid, 'SIGKILL');
-  }
-
   /** kill -9 of everything that it started, at once. */
   kill(): void {
     const { pid: own } = this.#child;

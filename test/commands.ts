@@ -25,6 +25,8 @@ export const commands: Readonly<Record<string, Proof>> = {
   './muster machines read': byStart,
   './muster machine deploy SYSTEM_ID distro_series=simulated/1': byStart,
   './muster up --data DIR': byStart,
+  './muster lose NAME': byStart,
+  './muster cell list': byStart,
   'npm test': { kind: 'file', file: '.ci/run' },
   'npm run check': { kind: 'file', file: 'setup/test.mjs' },
   'npm run e2e -- NAME': { kind: 'file', file: 'setup/test.mjs' },

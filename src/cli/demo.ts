@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { createClient } from '../http/client.ts';
 import { listMachines } from './demo-fleet.ts';
+import { losses } from './lose.ts';
 import { deployedPerCell, play } from './demo-play.ts';
 import { buildImages, linkImages, metalCellFlags } from './metal-rack.ts';
 import { whyNoRack } from './rack-network.ts';
 import { SettingsError } from './settings.ts';
 import { writeSimulatedImages } from './simulated-images.ts';
 import { createStory, type Story } from './story.ts';
+import type { TreePlan } from './tree-plan.ts';
 import { addTreeFlags, stopSignal, tellAccess, treeOptions, wholeNumber, type TreeCommand, type TreeFlags } from './up-command.ts';
 import { raiseTree, type Tree, type UpOptions } from './up.ts';
 
@@ -97,5 +99,22 @@ function tellCommands({ plan, admin }: Tree, story: Story, systemId: string): vo
   story.say('  ./muster machines read');
   story.say(`  ./muster machine deploy ${systemId} distro_series=simulated/1`);
   story.say('');
+  tellLosses(plan, story);
+  story.say('');
   story.say('It stays up until Ctrl-C, which removes processes, namespaces, sockets and data.');
+}
+
+/** The invitation to break it: what to kill, and what to look at. */
+function tellLosses({ cells, fronts }: TreePlan, story: Story): void {
+  const [, second = cells[0]] = cells;
+  const lines = [
+    ...(second ? [[second.name, `${losses.cell.costs}`]] : []),
+    ['hub', losses.hub.costs],
+    ...(fronts.length > 1 ? [[fronts.at(-1)?.name, losses.front.costs]] : []),
+  ];
+  story.say('Kill a part of it, in another terminal (kill -9, away for 30 s, then started again; what the others say is told meanwhile):');
+  for (const [name, costs] of lines) story.say(`  ./muster lose ${name?.padEnd(4)} # ${costs}`);
+  story.say('and look, while it is away, at the machines and cells of the web page, or at');
+  story.say('  ./muster cell list');
+  story.say('  ./muster machines read');
 }

@@ -38,6 +38,20 @@ export function staleFolders(temporary: string): string[] {
   });
 }
 
+/** The temporary folders of runs that are up. */
+export function livingFolders(temporary: string): string[] {
+  const stale = new Set(staleFolders(temporary));
+  return readdirSync(temporary).flatMap((name) =>
+    folderName.test(name) && !stale.has(join(temporary, name)) ? [join(temporary, name)] : [],
+  );
+}
+
+/** The run that a folder belongs to now, `PID-START`; undefined when none does. */
+export function runIn(folder: string): string | undefined {
+  const run = readText(join(folder, 'up.lock'));
+  return run !== undefined && runs(run) ? run : undefined;
+}
+
 /**
  * Make or take the folder. `data`: the folder to keep; left out, a temporary one.
  * @throws Error when another run has it.

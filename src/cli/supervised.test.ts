@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pauseBefore, Supervised } from './supervised.ts';
+import { pauseBefore, Supervised, type ChildSpec } from './supervised.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -10,7 +10,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function child(script: string, told: string[] = [], signal = new AbortController().signal): Supervised {
+function child(script: string, told: string[] = [], signal = new AbortController().signal, place?: ChildSpec['place']): Supervised {
   return new Supervised(
     {
       name: 'it',
@@ -19,6 +19,7 @@ function child(script: string, told: string[] = [], signal = new AbortController
       log: join(folder, `${Math.random()}.log`),
       ready: / is up at /,
       readyWithinMs: 10_000,
+      ...(place ? { place } : {}),
     },
     { tell: (line) => told.push(line), signal },
   );
@@ -34,7 +35,7 @@ test('what dies is started again, what is stopped is not', async () => {
   one.kill();
   await expect.poll(() => told.at(-1), { timeout: 10_000 }).toBe('it is up again');
   expect(one.pid).not.toBe(before);
-  expect(told[0]).toMatch(/it ended \(SIGKILL\); starting it again in 0.5 s/);
+  expect(told[0]).toMatch(/it ended \(SIGKILL\); starting it again in 0\.5 s/);
   const last = one.pid ?? 0;
   await one.stop();
   expect(() => process.kill(last, 0)).toThrow('ESRCH');
@@ -62,4 +63,19 @@ test('pauses grow up to half a minute', () => {
   expect(pauses[0]).toBe(0);
   expect(pauses.toSorted((a, b) => a - b)).toEqual(pauses);
   expect(pauses.at(-1)).toBe(30_000);
+});
+
+test('one that was sent away stays away', async () => {
+  const told: string[] = [];
+  const pids: number[] = [];
+  let away = 0;
+  const one = child(stays, told, undefined, { writePid: (_, pid) => pids.push(pid), awayMs: () => away });
+  await one.start();
+  away = 1_500;
+  one.kill();
+  await expect.poll(() => told.at(-1), { timeout: 10_000 }).toBe('it is up again');
+  expect(told[0]).toMatch(/starting it again in 1\.5 s/);
+  expect(pids).toHaveLength(2);
+  expect(pids.at(-1)).toBe(one.pid);
+  await one.stop();
 });

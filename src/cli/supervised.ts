@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProgramPlace } from './program-place.ts';
 
 export interface ChildSpec {
   readonly name: string;
@@ -18,6 +19,8 @@ export interface ChildSpec {
   readonly readyWithinMs: number;
   /** Called with every line of stdout. */
   readonly onLine?: (line: string) => void;
+  /** Where it is told which process runs, and how long one that was lost on purpose stays away. */
+  readonly place?: Pick<ProgramPlace, 'writePid' | 'awayMs'>;
 }
 
 export interface SupervisedOptions {
@@ -94,6 +97,7 @@ export class Supervised {
     const child = spawn(program, args, { env: this.spec.environment, stdio: ['pipe', 'pipe', log], detached: true });
     closeSync(log);
     this.#child = child;
+    if (child.pid !== undefined) this.spec.place?.writePid(this.spec.name, child.pid);
     child.stdin?.on('error', () => undefined);
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(error.message));
@@ -123,8 +127,8 @@ export class Supervised {
       const how = await ended;
       if (this.#stopping) return;
       this.#failures = Date.now() - since > forgetAfterMs ? 1 : this.#failures + 1;
-      const pause = pauseBefore(this.#failures);
-      this.#tell(`${this.spec.name} ended (${how}); starting it again in ${pause / 1000} s`);
+      const pause = Math.max(pauseBefore(this.#failures), this.spec.place?.awayMs(this.spec.name) ?? 0);
+      this.#tell(`${this.spec.name} ended (${how}); starting it again in ${(pause / 1000).toFixed(1)} s`);
       await sleep(pause, undefined, { signal: this.#wake.signal }).catch(() => undefined);
       if (this.#stopping) return;
       since = Date.now();

@@ -18,6 +18,7 @@ import {
   whyNoRack,
   type RackPlan,
 } from './rack-network.ts';
+import { programPlace, type ProgramPlace, type TreeFacts } from './program-place.ts';
 import { closeRunFolder, endOrphans, openRunFolder, runVariable, staleFolders } from './run-folder.ts';
 import type { Story } from './story.ts';
 import { Supervised, type ChildSpec } from './supervised.ts';
@@ -119,7 +120,8 @@ async function raiseOnce(options: UpOptions): Promise<Tree> {
     program: options.program,
   });
   const environment = { ...options.environment, [runVariable]: folder.run, MUSTER_LIFELINE: 'stdin' };
-  const hub = new Supervised({ ...specOf(plan.hub), environment }, { tell: story.tell, signal });
+  const place = programPlace(folder.path);
+  const hub = new Supervised({ ...specOf(plan.hub, place), environment }, { tell: story.tell, signal });
   stack.defer(() => hub.stop());
   await hub.start();
   const admin = readAdmin(plan.hub.adminFile);
@@ -136,7 +138,7 @@ async function raiseOnce(options: UpOptions): Promise<Tree> {
   // Fronts first: at the end, what was started last is stopped first, so clients see no front without cells.
   await allStarted(
     [...plan.cells, ...plan.fronts].map(async (program) => {
-      const child = new Supervised({ ...specOf(program), environment }, { tell: story.tell, signal });
+      const child = new Supervised({ ...specOf(program, place), environment }, { tell: story.tell, signal });
       children.push(child);
       await child.start();
       const { url } = program as { url?: string };
@@ -151,6 +153,7 @@ async function raiseOnce(options: UpOptions): Promise<Tree> {
   for (const front of plan.fronts)
     await waitForCells(createClient({ url: front.url, key: admin.apiKey }), front.name, plan.cells.length, signal);
   forgetPassword(plan.hub.adminFile, admin);
+  place.writeTree(factsOf(plan));
   const owned = stack.move();
   const added: Supervised[] = [];
   owned.defer(() => Promise.all(added.map((child) => child.stop())).then(() => undefined));
@@ -169,6 +172,19 @@ async function raiseOnce(options: UpOptions): Promise<Tree> {
   };
 }
 
+/** What `muster lose` may lose. */
+function factsOf({ hub, cells, fronts }: TreePlan): TreeFacts {
+  return {
+    programs: [
+      ...cells.map(({ name }) => ({ name, kind: 'cell' as const })),
+      ...fronts.map(({ name }) => ({ name, kind: 'front' as const })),
+      { name: hub.name, kind: 'hub' },
+    ],
+    fronts: Object.fromEntries(fronts.map(({ name, url }) => [name, url])),
+    adminFile: hub.adminFile,
+  };
+}
+
 /** Waits for all; when one fails, undoes the others and fails with the first reason. */
 async function allStarted(starts: readonly Promise<void>[], undo: () => Promise<void>): Promise<void> {
   const results = await Promise.allSettled(starts);
@@ -178,9 +194,9 @@ async function allStarted(starts: readonly Promise<void>[], undo: () => Promise<
   throw failed.reason;
 }
 
-function specOf(program: ProgramPlan): Omit<ChildSpec, 'environment'> {
+function specOf(program: ProgramPlan, place: ProgramPlace): Omit<ChildSpec, 'environment'> {
   mkdirSync(program.folder, { recursive: true, mode: 0o711 });
-  return { name: program.name, argv: program.argv, log: program.log, ready: / is up at /, readyWithinMs: 120_000 };
+  return { name: program.name, argv: program.argv, log: program.log, ready: / is up at /, readyWithinMs: 120_000, place };
 }
 
 /** What runs that were killed have left: processes, namespaces, databases, folders. */
