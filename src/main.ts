@@ -17,6 +17,7 @@ import { demoCommand } from './cli/demo.ts';
 import { exitCodeOf, explainError } from './cli/exit-code.ts';
 import { loginCommands } from './cli/login.ts';
 import { inviteCommand } from './cli/invite.ts';
+import { loseCommand } from './cli/lose.ts';
 import { profileFileOf } from './cli/profile-file.ts';
 import { SettingsError, settingsOf, showSettings, variableOf } from './cli/settings.ts';
 import { upCommand } from './cli/up-command.ts';
@@ -133,6 +134,7 @@ const tree = {
 };
 program.addCommand(upCommand(tree).helpGroup('Running Muster'));
 program.addCommand(demoCommand(tree).helpGroup('Running Muster'));
+program.addCommand(loseCommand(write).helpGroup('Running Muster'));
 
 const cell = program
   .command('cell')
