@@ -188,7 +188,8 @@ describe('registered cells and fronts', () => {
     ['in another name', header({ name: 'c18' }), 'unauthorized'],
     ['in another role', header({ role: 'front', name: 'f1' }), 'unauthorized'],
     ['for another path', header({ path: '/' }), 'unauthorized'],
-    ['a retired front', header({ role: 'front', name: 'f2' }, front), 'unauthorized'],
+    ['a retired front is told so', header({ role: 'front', name: 'f2' }, front), 'retired'],
+    ['somebody in the name of a retired front', header({ role: 'front', name: 'f2' }, cell), 'unauthorized'],
   ])('%s', async (_what, headers, expected) => expect(await outcome(headers)).toBe(expected));
 });
 

@@ -8,17 +8,17 @@ import type { Authenticate, Caller, CallRequest, UserCaller } from '../http/hand
 import type { OauthCredentials } from '../http/oauth.ts';
 import { secretFits } from './api-key.ts';
 import { assertionHeader, readAssertion } from './assertion.ts';
-import { callerHeader, readCaller } from './caller-seal.ts';
+import { callerHeader, readCaller, readRetiredCaller } from './caller-seal.ts';
 import type { GlobalReader } from './document.ts';
 import type { BodyOf } from './kinds.ts';
-import { readSession, sessionOfCookies } from './session.ts';
+import { readSession, sessionOfCookies, type SessionKey } from './session.ts';
 
 export interface AuthenticationOptions {
   readonly reader: GlobalReader;
   /** The program's name as assertions must give it: a cell's name, or `hub`. A front gives undefined: nobody asserts to it. */
   readonly audience: string | undefined;
-  /** The public key of whoever mints sessions: the hub, or this cell when it stands alone. */
-  readonly sessionKey: KeyObject;
+  /** The public key of whoever mints sessions: the hub, or this cell when it stands alone. A function where it may change. */
+  readonly sessionKey: KeyObject | (() => readonly SessionKey[]);
   /** ms since 1970; for tests. */
   readonly now?: () => number;
 }
@@ -47,7 +47,10 @@ export function keyHolder(reader: GlobalReader, request: Pick<CallRequest, 'addr
 
 function registered(reader: GlobalReader, request: CallRequest, text: string, now: number): Caller {
   const found = readCaller(text, { method: request.method, path: request.url }, reader, now);
-  if (!found) throw fail('unauthorized');
+  if (!found) {
+    const gone = readRetiredCaller(text, reader);
+    throw gone ? fail('retired', { what: `${gone.role === 'cell' ? 'Cell' : 'Front'} ${gone.name}` }) : fail('unauthorized');
+  }
   return { kind: 'cell', name: found.claims.name, number: found.number, role: found.claims.role, address: request.address };
 }
 
@@ -59,15 +62,16 @@ function asserted({ reader, audience }: AuthenticationOptions, request: CallRequ
 }
 
 function sessionHolder({ reader, sessionKey }: AuthenticationOptions, request: CallRequest, now: number): Caller | undefined {
+  const keys = typeof sessionKey === 'function' ? sessionKey() : [{ key: sessionKey }];
   const bearer = /^Bearer\s+(\S+)$/i.exec(single(request, 'authorization') ?? '')?.[1];
   if (bearer !== undefined) {
-    const session = readSession(bearer, sessionKey, reader, now);
+    const session = readSession(bearer, keys, reader, now);
     if (!session) throw fail('unauthorized');
     return userCaller(request, session.user, 'session');
   }
   const cookie = sessionOfCookies(single(request, 'cookie') ?? '');
   // A cookie comes along unasked: a stale one must not stand in the way of signing in again. (Other sites' forgeries are the kernel's to stop.)
-  const session = cookie === undefined ? undefined : readSession(cookie, sessionKey, reader, now);
+  const session = cookie === undefined ? undefined : readSession(cookie, keys, reader, now);
   return session && userCaller(request, session.user, 'session');
 }
 

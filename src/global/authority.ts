@@ -1,7 +1,9 @@
 /**
  * The one writer of global config: the hub, or a cell that stands alone. A write locks its stream's row, looks at memory brought up to that
  * row, stages documents, and commits them with their log entries and the row. Any number of processes may be authorities over one database.
+ * A database that is behind what was known of it has gone back in time: it begins a new epoch before anything else is done with it.
  */
+import { randomBytes } from 'node:crypto';
 import type { Database } from '../postgres/database.ts';
 import {
   announce,
@@ -49,6 +51,14 @@ export interface GlobalWriter {
   write<T>(stream: Stream, by: string, decide: (draft: Draft) => Promise<T> | T): Promise<Written<T>>;
 }
 
+/** A write met a database that is behind this process's memory. */
+class WentBack extends Error {
+  override readonly name = 'WentBack';
+}
+
+/** A write's own word: 72 random bits. */
+const randomMark = (): string => randomBytes(9).toString('base64url');
+
 /** How many integer ids are skipped when the database has gone back in time. */
 const skippedIds = 100_000;
 
@@ -70,7 +80,7 @@ export class Authority implements GlobalWriter {
   static async open<Schema>(database: Database<Schema>): Promise<Authority> {
     const authority = new Authority(asGlobalDatabase(database));
     const origin = await readOrigin(authority.#database.db);
-    if (origin !== undefined) throw new ReplicaDatabase(origin);
+    if (origin !== undefined) throw new ReplicaDatabase(origin.hubKey);
     await ensureStreams(authority.#database.db, 1);
     await authority.#leaveBeginning();
     await authority.refresh();
@@ -78,35 +88,56 @@ export class Authority implements GlobalWriter {
   }
 
   async write<T>(stream: Stream, by: string, decide: (draft: Draft) => Promise<T> | T): Promise<Written<T>> {
-    const { value, documents, revision } = await this.#database.transaction(
+    try {
+      return await this.#commit(stream, by, decide);
+    } catch (error) {
+      if (!(error instanceof WentBack)) throw error;
+      await this.refresh();
+      return await this.#commit(stream, by, decide);
+    }
+  }
+
+  async #commit<T>(stream: Stream, by: string, decide: (draft: Draft) => Promise<T> | T): Promise<Written<T>> {
+    const { value, documents, mark, revision } = await this.#database.transaction(
       async (tx) => {
         const position = await lockRevision(tx, stream);
         if (!position) throw new Error(`the stream ${stream} is missing in the database`);
         const known = this.memory.revision(stream);
+        if (compareRevisions(position, known) < 0) throw new WentBack();
         if (compareRevisions(position, known) !== 0) this.memory.apply(await readSlice(tx, stream, known, position));
         const draft = new Draft(tx, stream, this.memory, position);
         const decided = await decide(draft);
         const staged = draft.staged;
-        const last = staged.at(-1)?.revision ?? position;
+        const last = staged.at(-1)?.revision ?? { epoch: position.epoch, n: position.n };
+        const mark = randomMark();
         if (staged.length > 0) {
           await putDocuments(tx, staged);
-          await appendChanges(tx, by, staged);
-          await moveRevision(tx, stream, last);
+          await appendChanges(tx, by, mark, staged);
+          await moveRevision(tx, stream, last, mark);
           await announce(tx, stream);
         }
-        return { value: decided, documents: staged, revision: last };
+        return { value: decided, documents: staged, mark, revision: last };
       },
       { retryable: true },
     );
-    this.memory.apply({ stream, to: revision, whole: false, documents });
+    this.memory.apply({ stream, to: revision, mark, whole: false, documents });
     return { value, stream, revision };
   }
 
-  /** Take in what other processes have committed. Calls that come while one runs share the next one. */
+  /**
+   * Take in what other processes have committed. Calls that come while one runs share the next one. A database that was put back to an
+   * older state under this process (a restore, a failover that lost commits) begins a new epoch here.
+   */
   async refresh(): Promise<void> {
     await this.#refreshing?.catch(() => undefined);
-    this.#refreshing ??= refreshMemory(this.#database, this.memory).finally(() => (this.#refreshing = undefined));
+    this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = undefined));
     await this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
+    const known = new Map(streams.map((stream) => [stream, this.memory.revision(stream)]));
+    const { isBehind } = await refreshMemory(this.#database, this.memory);
+    if (isBehind && (await beginEpochIfBehind(this.#database, known))) await refreshMemory(this.#database, this.memory);
   }
 
   /** A replica's row starts at epoch 0; an authority never serves that one, so that "cold" and "empty" differ. */
@@ -114,7 +145,7 @@ export class Authority implements GlobalWriter {
     await this.#database.transaction(async (tx) => {
       for (const stream of streams) {
         const position = await lockRevision(tx, stream);
-        if (position?.epoch === beginning.epoch) await moveRevision(tx, stream, { epoch: 1, n: position.n });
+        if (position?.epoch === beginning.epoch) await moveRevision(tx, stream, { epoch: 1, n: position.n }, randomMark());
       }
     });
   }
@@ -127,24 +158,50 @@ export class Authority implements GlobalWriter {
 export async function beginEpoch(tx: GlobalDb, epoch: number): Promise<void> {
   for (const stream of streams) {
     const position = await lockRevision(tx, stream);
-    if (position) await moveRevision(tx, stream, { epoch: Math.max(epoch, position.epoch + 1), n: position.n });
+    if (position) await moveRevision(tx, stream, { epoch: Math.max(epoch, position.epoch + 1), n: position.n }, randomMark());
     await announce(tx, stream);
   }
   await skipIds(tx, skippedIds);
 }
 
-/** Bring `memory` to where the database is, as of one moment. */
-export async function refreshMemory(database: Database<GlobalTables>, memory: GlobalMemory): Promise<void> {
-  const slices = await database.transaction(
+/**
+ * Begin a new epoch if the database is behind one of these revisions, which it is known to have had. Safe in any number of processes at
+ * once: the first one's epoch is above what the others know. @returns whether it did.
+ */
+export async function beginEpochIfBehind<Schema>(given: Database<Schema>, known: ReadonlyMap<Stream, Revision>): Promise<boolean> {
+  return asGlobalDatabase(given).transaction(
+    async (tx) => {
+      let behind = 0;
+      for (const stream of streams) {
+        const position = await lockRevision(tx, stream);
+        const before = known.get(stream) ?? beginning;
+        if (position && compareRevisions(position, before) < 0) behind = Math.max(behind, before.epoch + 1);
+      }
+      if (behind > 0) await beginEpoch(tx, behind);
+      return behind > 0;
+    },
+    { retryable: true },
+  );
+}
+
+/** Bring `memory` to where the database is, as of one moment. `isBehind`: the database is older than memory, which stays as it is. */
+export async function refreshMemory(database: Database<GlobalTables>, memory: GlobalMemory): Promise<{ readonly isBehind: boolean }> {
+  const isHere = (revisions: ReadonlyMap<Stream, Revision>) =>
+    streams.every((stream) => compareRevisions(revisions.get(stream) ?? beginning, memory.revision(stream)) === 0);
+  // Mostly it is only a look: by the timer, or since this very process has announced what it knows already.
+  if (isHere(await readRevisions(database.db))) return { isBehind: false };
+  const { slices, isBehind } = await database.transaction(
     async (tx) => {
       const revisions = await readRevisions(tx);
+      const isBehind = streams.some((stream) => compareRevisions(revisions.get(stream) ?? beginning, memory.revision(stream)) < 0);
       const stale = streams.filter((stream) => compareRevisions(revisions.get(stream) ?? beginning, memory.revision(stream)) > 0);
       const found: Slice[] = [];
       for (const stream of stale) found.push(await readSlice(tx, stream, memory.revision(stream), revisions.get(stream) ?? beginning));
-      return found;
+      return { slices: found, isBehind };
     },
     // One moment for revision and documents: otherwise a document changed in between would be seen as neither old nor new.
     { isolation: 'repeatable read', retryable: true },
   );
   for (const slice of slices) memory.apply(slice);
+  return { isBehind };
 }

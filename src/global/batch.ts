@@ -19,6 +19,8 @@ const BatchShape = Type.Object({
   form: Type.Union([Type.Literal('changes'), Type.Literal('snapshot')]),
   from: RevisionShape,
   to: RevisionShape,
+  /** The random word of the write that led to `to`: a replica says it when it asks for more. */
+  mark: Type.Optional(Type.String({ maxLength: 64 })),
   documents: Type.Array(
     Type.Object({
       kind: Type.String({ minLength: 1, maxLength: 64 }),
@@ -55,23 +57,31 @@ export function sealBatch(key: KeyObject, batch: Batch): string {
 }
 
 /**
- * May this text be applied by a replica that is at `position` of `stream` (undefined: it has nothing) and trusts `key`?
+ * May this text be applied by a replica that is at `position` of `stream` (undefined: it has nothing) and trusts `key` (any of several)?
  * `largest`: bytes a batch may have.
  */
 export function judgeBatch(
   text: string,
-  key: KeyObject,
+  key: KeyObject | readonly KeyObject[],
   stream: Stream,
   position: Revision | undefined,
   largest: number = largestBatch,
 ): Judgement {
   if (text.length > largest) return refuse('oversized', `a batch of ${text.length} bytes; the limit is ${largest}`);
   if (peekSeal(text) === undefined) return refuse('not_json', 'a batch that is no sealed JSON');
-  const claims = unseal(key, 'batch', text);
+  const claims = unsealAny([key].flat(), text);
   if (claims === undefined) return refuse('unsigned', "a batch that the hub's key did not sign");
   if (!batchCheck.Check(claims)) return refuse('malformed', 'a signed batch of an unknown shape');
   if (claims.stream !== stream) return refuse('malformed', `a batch of the stream ${claims.stream} where ${stream} was asked for`);
   return judgeOrder(claims, position);
+}
+
+function unsealAny(keys: readonly KeyObject[], text: string): unknown {
+  for (const key of keys) {
+    const claims = unseal(key, 'batch', text);
+    if (claims !== undefined) return claims;
+  }
+  return undefined;
 }
 
 function judgeOrder(batch: Batch, position: Revision | undefined): Judgement {
@@ -89,7 +99,8 @@ function judgeOrder(batch: Batch, position: Revision | undefined): Judgement {
   const documents = batch.documents.map((document): Document => ({ ...document, stream }));
   if (documents.some((document) => knownElsewhere(document.kind, stream)))
     return refuse('malformed', `documents of another stream in ${stream}`);
-  return { verdict: 'apply', slice: { stream, to, whole: batch.form === 'snapshot', documents } };
+  const { mark = '' } = batch;
+  return { verdict: 'apply', slice: { stream, to, mark, whole: batch.form === 'snapshot', documents } };
 }
 
 function rises({ from, to, documents }: Batch): boolean {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { GlobalWriter } from './authority.ts';
-import { putBootResource, type CatalogueEntry } from './boot-catalogue.ts';
+import { putBuiltImage, type CatalogueEntry } from './boot-catalogue.ts';
 
 const Manifest = Compile(
   Type.Object({
@@ -65,7 +65,7 @@ export async function followBuiltCatalogue(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      for (const entry of await readBuiltCatalogue(folder)) await putBootResource(writer, 'image build', entry);
+      for (const entry of await readBuiltCatalogue(folder)) await putBuiltImage(writer, 'image build', entry);
     } catch (error) {
       onTrouble(error);
     }

@@ -7,6 +7,7 @@ import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { GlobalReader } from './document.ts';
 import { peekSeal, seal, unseal } from './seal.ts';
+import { retiredNamed } from './member-state.ts';
 import { publicKeyFrom } from './signing-key.ts';
 
 export const callerHeader = 'muster-caller';
@@ -46,4 +47,13 @@ export function readCaller(
   if (!row || !check.Check(claims) || claims.name !== row.name) return undefined;
   if (claims.method !== request.method || claims.path !== request.path) return undefined;
   return Math.abs(claims.at - now / 1000) <= skew ? { claims, number: row.number } : undefined;
+}
+
+/** The retired cell or front that signed this header with the key it had: it is told so, where a stranger is only refused. */
+export function readRetiredCaller(text: string, reader: Pick<GlobalReader, 'retired'>): CallerClaims | undefined {
+  const peeked = peekSeal(text);
+  const row = check.Check(peeked) ? retiredNamed(reader, peeked.role, peeked.name) : undefined;
+  const key = row && publicKeyFrom(row.key);
+  const claims = key && unseal(key, 'caller', text);
+  return check.Check(claims) ? claims : undefined;
 }

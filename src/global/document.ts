@@ -16,6 +16,8 @@ export interface Document {
 export interface Slice {
   readonly stream: Stream;
   readonly to: Revision;
+  /** The random word of the write that led to `to`; left out: unknown. */
+  readonly mark?: string;
   /** True: these documents replace all there were. */
   readonly whole: boolean;
   readonly documents: readonly Document[];
@@ -33,8 +35,12 @@ export interface GlobalReader {
   entries<K extends Kind>(kind: K): [string, BodyOf<K>][];
   /** True when there was such a document and it was retired: not the same as never heard of. */
   isRetired(kind: Kind, id: string | number): boolean;
+  /** The last bodies of what was retired, as far as this program can read them. */
+  retired<K extends Kind>(kind: K): BodyOf<K>[];
   /** How far this memory is. */
   revision(stream: Stream): Revision;
+  /** The random word of the write that led there; empty when unknown. */
+  mark(stream: Stream): string;
   /** Calls `listener` after every change; the returned function ends that. */
   onChange(listener: (stream: Stream) => void): () => void;
 }

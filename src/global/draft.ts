@@ -5,7 +5,7 @@ import type { Revision, Stream } from './revision.ts';
 import type { GlobalDb } from './db/document-store.ts';
 import { drawId } from './db/document-store.ts';
 
-export type Reading = Pick<GlobalReader, 'get' | 'named' | 'list' | 'entries' | 'isRetired'>;
+export type Reading = Pick<GlobalReader, 'get' | 'named' | 'list' | 'entries' | 'isRetired' | 'retired'>;
 
 export class Draft implements Reading {
   /** The transaction, for rows that must commit together with the documents. */
@@ -20,6 +20,11 @@ export class Draft implements Reading {
     this.#stream = stream;
     this.#base = base;
     this.#position = position;
+  }
+
+  /** Of the stream: it rises when the authority's database has gone back in time. */
+  get epoch(): number {
+    return this.#position.epoch;
   }
 
   /** What was staged, each with its own revision, in order. */
@@ -67,6 +72,12 @@ export class Draft implements Reading {
 
   isRetired(kind: Kind, id: string | number): boolean {
     return this.#latest(kind, String(id))?.retired ?? this.#base.isRetired(kind, id);
+  }
+
+  /** Of what this very write retires, too. */
+  retired<K extends Kind>(kind: K): BodyOf<K>[] {
+    const staged = this.#staged.filter((document) => document.kind === kind && document.retired);
+    return [...this.#base.retired(kind), ...staged.map((document) => document.body as BodyOf<K>)];
   }
 
   #latest(kind: Kind, id: string): Document | undefined {

@@ -3,10 +3,11 @@ import type { Authenticate } from '../http/handler.ts';
 import { createAuthenticate } from './authentication.ts';
 import type { GlobalReader } from './document.ts';
 import { createGlobalReads } from './global-handlers.ts';
+import { createHubTrust, type HubTrust, type TrustedKey } from './hub-trust.ts';
 import type { Membership } from './membership.ts';
 import { memoryReplica, type FindingDoor } from './replica.ts';
 import { startReplication, type Replication } from './replication.ts';
-import { publicKeyFrom, type SigningKey } from './signing-key.ts';
+import type { SigningKey } from './signing-key.ts';
 
 export interface FrontGlobal extends AsyncDisposable {
   readonly reader: GlobalReader;
@@ -16,10 +17,14 @@ export interface FrontGlobal extends AsyncDisposable {
   readonly handlers: ReturnType<typeof createGlobalReads>;
   /** Its `now()` is the time for assertions. */
   readonly replication: Replication;
+  /** The hub's key, for other connections to it. */
+  readonly trust: HubTrust;
 }
 
 export interface FrontGlobalOptions {
   readonly membership: Membership;
+  /** Makes a new key of the hub last (`rememberHubKey`); left out: it is followed anew after each start. */
+  readonly remember?: (trusted: TrustedKey) => Promise<void>;
   /** The key that the front joined with; it signs assertions too. */
   readonly key: SigningKey;
   readonly version: string;
@@ -30,15 +35,17 @@ export interface FrontGlobalOptions {
 /** Starts following at once; `replication.caughtUp(ms)` says when it may serve. */
 export function openFrontGlobal(options: FrontGlobalOptions): FrontGlobal {
   const { membership, key, version, findings, onTrouble } = options;
-  const hubKey = publicKeyFrom(membership.hubKey);
-  if (!hubKey) throw new Error('The membership holds no key of the hub. Join again.');
-  const replica = memoryReplica({ hubKey, findings });
+  const { hubKey, rotations = [] } = membership;
+  const remember = options.remember ?? (async () => undefined);
+  const trust = createHubTrust({ trusted: { hubKey, rotations }, remember, findings });
+  const replica = memoryReplica({ hubKey: trust, findings });
   const reader = replica.memory;
-  const replication = startReplication({ replica, membership, key, version, findings, onTrouble });
+  const replication = startReplication({ replica, membership, trust, key, version, findings, onTrouble });
   return {
     reader,
     replication,
-    authenticate: createAuthenticate({ reader, audience: undefined, sessionKey: hubKey, now: () => replication.now() }),
+    trust,
+    authenticate: createAuthenticate({ reader, audience: undefined, sessionKey: trust.sessionKeys, now: () => replication.now() }),
     handlers: createGlobalReads({ reader }),
     [Symbol.asyncDispose]: () => replication[Symbol.asyncDispose](),
   };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pino } from 'pino';
+import { openFleet, through, type Fleet, type FleetOptions } from '../../test/through-front.ts';
 import { testDatabase, type TestDatabase } from '../../test/postgres.ts';
 import { oauthHeader } from '../http/oauth.ts';
 import { createServer, type Server } from '../http/server.ts';
@@ -10,6 +11,8 @@ import { createFirstAdmin, ensureDefaults, type FirstAdmin } from './default-doc
 import type { GlobalTables } from './db/global-tables.ts';
 import { createGlobalHandlers, type GlobalRouteId } from './global-handlers.ts';
 import { globalMigrations } from './migrations.ts';
+import { streamOf } from './kinds.ts';
+import { formatRevisions } from './revision.ts';
 import { generateSigningKey } from './signing-key.ts';
 
 let database: TestDatabase<GlobalTables>;
@@ -18,6 +21,8 @@ let admin: FirstAdmin;
 let server: Server;
 let joined: Server;
 let used: string | undefined;
+const transfers: string[] = [];
+let fleet: Fleet | undefined;
 
 beforeAll(async () => {
   database = await testDatabase<GlobalTables>([globalMigrations]);
@@ -33,20 +38,60 @@ beforeAll(async () => {
       version: '0',
       routeIds: Object.keys(handlers) as GlobalRouteId[],
       handlers,
-      authenticate: createAuthenticate({ reader, audience: 'c1', sessionKey: key.publicKey }),
+      authenticate: createAuthenticate({ reader, audience: 'c17', sessionKey: key.publicKey }),
       log: pino({ level: 'silent' }),
+      revision: () => formatRevisions(reader),
       checkReplies: true,
     });
-  server = serve(createGlobalHandlers({ writer: authority, usage: { inUse: async () => used } }, { reader }, { db: authority.db, key }));
+  server = serve(
+    createGlobalHandlers(
+      { writer: authority, usage: { inUse: async () => used, transfer: async ({ from, to }) => void transfers.push(`${from} to ${to}`) } },
+      { reader },
+      { db: authority.db, key },
+    ),
+  );
+  const put: FleetOptions['put'] = (kind, id, body) => authority.write(streamOf(kind), 'test', (draft) => draft.put(kind, id, body));
+  if (through === 'front') fleet = await openFleet({ global: reader, put, authority, hubKey: key });
   joined = serve(createGlobalHandlers({ hub: 'https://hub.example:5242' }, { reader }));
 });
-afterAll(() => database.drop());
+afterAll(async () => {
+  await fleet?.close();
+  await server.drain(0);
+  await database.drop();
+});
 
 interface Answer {
   status: number;
   body: string;
   headers: Record<string, unknown>;
 }
+
+/** The same, asked of a front whose hub has this authority (test/through-front.ts). */
+async function askFront(
+  to: Fleet,
+  method: string,
+  url: string,
+  form: Record<string, string> | undefined,
+  key: string,
+  headers: object,
+): Promise<Answer> {
+  const sent = await to.send(
+    method,
+    url.startsWith('/') ? url : `/MAAS/api/2.0/${url}`,
+    {
+      ...(key === '' ? {} : { authorization: oauthHeader(key, randomUUID()) }),
+      ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+      ...headers,
+    },
+    form === undefined ? undefined : new URLSearchParams(form).toString(),
+  );
+  return { status: sent.status, body: sent.text, headers: sent.headers };
+}
+
+/** The database of another cell, which has one machine; undefined where no front is asked. */
+const other = () => fleet?.others[0]?.database;
+const setOther = async (set: { readonly pool_id?: number; readonly owner?: string | null }): Promise<void> =>
+  void (await other()?.db.updateTable('machine').set(set).execute());
 
 async function ask(
   method: string,
@@ -56,6 +101,7 @@ async function ask(
   headers = {},
   at = server,
 ): Promise<Answer> {
+  if (fleet && at === server) return askFront(fleet, method, url, form, key, headers);
   const payload = form === undefined ? {} : { payload: new URLSearchParams(form).toString() };
   const answer = await at.inject({
     method: method as 'GET',
@@ -106,7 +152,7 @@ describe.each([
   test('create, read, rename, retire', async () => {
     const created = await ask('POST', many, { name: 'rack-1' });
     expect(created.status).toBe(200);
-    expect(created.headers['muster-config-revision']).toMatch(/^config=1\.\d+$/);
+    expect(created.headers['muster-config-revision']).toMatch(/^access=1\.\d+ config=1\.\d+$/);
     const url = at(json(created));
     expect(url.startsWith(`/MAAS/api/2.0/${one}`)).toBe(true);
     expect(json(await ask('GET', url))).toEqual(json(created));
@@ -138,15 +184,40 @@ describe.each([
   });
 });
 
+test('a zone may say in which cell a front creates what is to be in it', async () => {
+  const south = { number: 5, name: 'south', key: '', url: '', out: false };
+  await authority.write('config', 'test', (draft) => draft.put('cell', 5, south));
+  const hall = async (): Promise<unknown> => json(await ask('GET', 'zones/hall/'));
+  expect(json(await ask('POST', 'zones/', { name: 'hall', cell: 'north' }))).toEqual({ cell: ["No such cell: 'north'."] });
+  await ask('POST', 'zones/', { name: 'hall', cell: 'south' });
+  expect(await hall()).toMatchObject({ cell: 'south' });
+  await ask('PUT', 'zones/hall/', { description: 'by the river' });
+  expect(await hall()).toMatchObject({ cell: 'south', description: 'by the river' });
+  await ask('PUT', 'zones/hall/', { cell: '' });
+  expect(await hall()).not.toHaveProperty('cell');
+  await authority.write('config', 'test', (draft) => draft.retire('cell', 5));
+});
+
 describe('retiring', () => {
   test('what is in use stays', async () => {
-    await ask('POST', 'zones/', { name: 'busy' });
+    const { resource_uri } = json(await ask('POST', 'resourcepools/', { name: 'busy' })) as { resource_uri: string };
     used = '3 machines';
-    const refused = await ask('DELETE', 'zones/busy/');
-    expect([refused.status, refused.body]).toEqual([409, 'Zone busy is in use: 3 machines.']);
+    await setOther({ pool_id: Number(resource_uri.split('/').at(-2)) });
+    const refused = await ask('DELETE', resource_uri);
+    expect([refused.status, refused.body]).toEqual([409, `Resource pool busy is in use: ${fleet ? 'machines in c18' : used}.`]);
     used = undefined;
+    await setOther({ pool_id: 0 });
+    expect((await ask('DELETE', resource_uri)).status).toBe(204);
+    expect((await ask('DELETE', resource_uri)).status).toBe(204);
+  });
+
+  test('what MAAS takes away from machines goes, used or not', async () => {
+    await ask('POST', 'zones/', { name: 'busy' });
+    const { id } = json(await ask('POST', 'spaces/', { name: 'busy' })) as { id: number };
+    used = '3 machines';
     expect((await ask('DELETE', 'zones/busy/')).status).toBe(204);
-    expect((await ask('DELETE', 'zones/busy/')).status).toBe(204);
+    expect((await ask('DELETE', `spaces/${id}/`)).status).toBe(204);
+    used = undefined;
   });
 
   test('the defaults stay', async () => {
@@ -221,6 +292,28 @@ describe('users, keys and sessions', () => {
     expect(statuses).toEqual([...Array.from({ length: 10 }, () => 403), 429]);
   });
 
+  test('an heir takes over what a deleted user had', async () => {
+    const ben = { username: 'ben', email: '', password: 'a long enough password', is_superuser: 'false' };
+    expect((await ask('POST', 'users/', ben)).status).toBe(200);
+    const leave = (to: string) => ask('DELETE', `users/ben/?transfer_resources_to=${to}`);
+    expect([(await leave('nobody')).status, (await leave('ben')).status, transfers]).toEqual([404, 400, []]);
+    if (fleet) {
+      // Through a front the cells hand over what they have, and the hub need not judge that they did.
+      await setOther({ owner: 'ben' });
+      expect((await ask('DELETE', 'users/ben/')).status).toBe(409);
+      expect((await leave('ann')).status).toBe(204);
+      expect(await other()?.db.selectFrom('machine').select('owner').execute()).toEqual([{ owner: 'ann' }]);
+      await setOther({ owner: null });
+    } else {
+      used = '1 machine';
+      expect((await leave('ann')).status).toBe(409);
+      used = undefined;
+      expect((await leave('ann')).status).toBe(204);
+      expect(transfers).toEqual(['ben to ann', 'ben to ann']);
+    }
+    expect((await leave('ann')).status).toBe(204);
+  });
+
   test('a deleted user is nobody, at once', async () => {
     const login = { username: 'ann', password: ann.password };
     const hers = json(await ask('POST', '/MAAS/accounts/authenticate/', login, '')) as Record<string, string>;
@@ -263,7 +356,8 @@ describe('SSH keys, settings, catalogue', () => {
   });
 
   test('catalogues are empty, not missing', async () => {
-    expect(json(await ask('GET', 'scripts/'))).toEqual([]);
+    expect(json(await ask('GET', 'package-repositories/'))).toEqual([]);
+    expect(json(await ask('GET', 'boot-sources/'))).toEqual([]);
     expect(json(await ask('GET', 'boot-resources/'))).toEqual([]);
     expect((await ask('GET', 'boot-resources/7/')).status).toBe(404);
   });

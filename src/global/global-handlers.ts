@@ -3,10 +3,15 @@
  * out and everybody else refuses with the hub's address (a front forwards them instead and takes only the reads).
  */
 import { accountReads, accountWrites } from './api/account.ts';
+import { bootResourceUploads } from './api/boot-resource-uploads.ts';
 import { bootResourceReads } from './api/boot-resources.ts';
+import { bootSourceReads, bootSourceWrites } from './api/boot-sources.ts';
 import type { GlobalReads, WritesTo } from './api/context.ts';
+import { domainNameReads, domainNameWrites } from './api/domain-names.ts';
+import { packageRepositoryReads, packageRepositoryWrites } from './api/package-repositories.ts';
 import { poolReads, poolWrites } from './api/resource-pools.ts';
 import { scriptReads } from './api/scripts.ts';
+import { scriptWrites } from './api/script-writes.ts';
 import { settingReads, settingWrites } from './api/settings.ts';
 import { signIn, type SignInOptions } from './api/sign-in.ts';
 import { spaceReads, spaceWrites } from './api/spaces.ts';
@@ -15,7 +20,7 @@ import { tagReads, tagWrites } from './api/tags.ts';
 import { userReads, userWrites } from './api/users.ts';
 import { zoneReads, zoneWrites } from './api/zones.ts';
 
-/** Reads of users, keys, zones, pools, tags, spaces, settings, scripts and boot resources. */
+/** Reads of users, keys, zones, pools, tags, spaces, settings, scripts, boot resources and their sources, package repositories. */
 export function createGlobalReads(reads: GlobalReads) {
   return {
     ...userReads(reads),
@@ -28,6 +33,9 @@ export function createGlobalReads(reads: GlobalReads) {
     ...settingReads(reads),
     ...scriptReads(reads),
     ...bootResourceReads(reads),
+    ...bootSourceReads(reads),
+    ...packageRepositoryReads(reads),
+    ...domainNameReads(reads),
   };
 }
 
@@ -45,6 +53,11 @@ export function createGlobalWrites(to: WritesTo, reads: GlobalReads, signInOptio
     ...tagWrites(to),
     ...spaceWrites(to, reads),
     ...settingWrites(to),
+    ...scriptWrites(to),
+    ...bootResourceUploads(to, reads),
+    ...bootSourceWrites(to),
+    ...packageRepositoryWrites(to),
+    ...domainNameWrites(to),
     ...signIn(to, reads, signInOptions),
   };
 }

@@ -19,6 +19,8 @@ export interface JoinRequest {
   readonly ownUrl?: string;
   /** The number that a standalone cell has drawn and wants to keep. */
   readonly number?: number;
+  /** The name that a standalone cell has: an invitation for another name is refused. */
+  readonly name?: string;
   readonly version?: string;
 }
 
@@ -27,26 +29,42 @@ export interface JoinRequest {
  * @throws ApiError (`unauthorized`: the token is wrong, used or too old; `in_use`: the number) or WrongKey.
  */
 export async function join(request: JoinRequest): Promise<Membership> {
-  const fingerprint = request.fingerprint
+  const membership = await askToJoin(request);
+  await writeMembership(request.folder, membership);
+  return membership;
+}
+
+/** @throws RangeError when it is none. */
+export function fingerprintIn(text: string): string {
+  const fingerprint = text
     .trim()
     .toLowerCase()
     .replace(/^sha256:/, '');
   if (!/^[0-9a-f]{64}$/.test(fingerprint)) throw new RangeError('A fingerprint is 64 hexadecimal digits.');
+  return fingerprint;
+}
+
+/** Join, without remembering it yet: until `writeMembership` the folder is what it was, and the same call gets the same answer. */
+export async function askToJoin(request: JoinRequest): Promise<Membership> {
+  const fingerprint = fingerprintIn(request.fingerprint);
   if (!request.url.startsWith('https://')) throw new RangeError(`${request.url}: a hub is joined over https.`);
   await mkdir(request.folder, { recursive: true, mode: 0o700 });
-  const known = await readMembership(request.folder);
+  // A damaged membership is a reason to join again.
+  const known = await readMembership(request.folder).catch(() => undefined);
   if (known && known.role !== request.role) throw new RangeError(`${request.folder} belongs to a ${known.role}, not to a ${request.role}.`);
   const key = await loadSigningKey(keyFileIn(request.folder));
   const nonce = randomBytes(24).toString('base64url');
   await using pinned = pinnedFetch(fingerprint);
   const client = createClient({ url: request.url, fetch: (url, init) => pinned.fetch(url, init) });
-  const { ownUrl, token, number, version } = request;
+  const { ownUrl, token, number, name, version } = request;
   const params = {
     token,
     key: spkiOf(key.text),
     nonce,
     ...(ownUrl === undefined ? {} : { url: ownUrl }),
     ...(number === undefined ? {} : { number }),
+    ...(name === undefined ? {} : { name }),
+    kind: request.role,
     ...(version === undefined ? {} : { version }),
   };
   const reply = await client.call('ReplicaJoin.join', {}, params).catch((error: unknown) => {
@@ -58,9 +76,7 @@ export async function join(request: JoinRequest): Promise<Membership> {
     throw new Error('The hub answered with a key that is not the one named.');
   if (!checkJoinProof(hubPublic, nonce, params.key, reply.signature)) throw new Error('The hub could not show that it holds its own key.');
   if (reply.kind !== request.role) throw new RangeError(`This token lets a ${reply.kind} join, not a ${request.role}.`);
-  const membership: Membership = { role: request.role, name: reply.name, number: reply.number, hub: request.url, hubKey };
-  await writeMembership(request.folder, membership);
-  return membership;
+  return { role: request.role, name: reply.name, number: reply.number, hub: request.url, hubKey };
 }
 
 function proofBytes(nonce: string, joinerKey: string): Buffer {

@@ -21,6 +21,60 @@ const BootResource = Type.Object({
   sets: BootResourceWithSets.properties.sets,
 });
 
+const words = Type.Array(text);
+
+/** What a script's first version did not have yet is optional: such documents stay readable. */
+const Script = Type.Object({
+  id,
+  name: text,
+  title: text,
+  description: text,
+  type: Type.Integer(),
+  tags: words,
+  script: text,
+  hardware_type: Type.Optional(Type.Integer()),
+  parallel: Type.Optional(Type.Integer()),
+  /** Seconds; 0: no limit. */
+  timeout: Type.Optional(Type.Integer({ minimum: 0 })),
+  destructive: Type.Optional(Type.Boolean()),
+  for_hardware: Type.Optional(words),
+  may_reboot: Type.Optional(Type.Boolean()),
+  recommission: Type.Optional(Type.Boolean()),
+  apply_configured_networking: Type.Optional(Type.Boolean()),
+});
+
+const BootSource = Type.Object({
+  id,
+  name: text,
+  url: text,
+  keyring_filename: text,
+  /** Base64. */
+  keyring_data: text,
+  priority: Type.Integer(),
+  enabled: Type.Boolean(),
+  skip_keyring_verification: Type.Boolean(),
+  created: text,
+  updated: text,
+});
+
+const BootSourceSelection = Type.Object({ id, boot_source: id, os: text, release: text, arches: words, subarches: words, labels: words });
+
+/** Documents from before there were routes for them have a name and a URL only. */
+const PackageRepository = Type.Object({
+  id,
+  name: text,
+  url: text,
+  distributions: Type.Optional(words),
+  disabled_pockets: Type.Optional(words),
+  disabled_components: Type.Optional(words),
+  components: Type.Optional(words),
+  arches: Type.Optional(words),
+  /** An armoured OpenPGP public key, or nothing. */
+  key: Type.Optional(text),
+  disable_sources: Type.Optional(Type.Boolean()),
+  enabled: Type.Optional(Type.Boolean()),
+});
+
 const bodies = {
   user: Type.Object({
     id,
@@ -38,17 +92,32 @@ const bodies = {
   revocation: Type.Object({ user: id, until: Type.Integer() }),
   /** Document id: the setting's name. */
   setting: Type.Object({ value: Type.Unknown() }),
-  zone: Type.Object({ id, name: text, description: text }),
+  /** `cell`: the name of the cell in which a front creates what is to be in this zone. */
+  zone: Type.Object({ id, name: text, description: text, cell: Type.Optional(text) }),
   pool: Type.Object({ id, name: text, description: text }),
   tag: Type.Object({ id, name: text, definition: text, comment: text, kernel_opts: text }),
   space: Type.Object({ id, name: text, description: text }),
-  script: Type.Object({ id, name: text, title: text, description: text, type: Type.Integer(), tags: Type.Array(text), script: text }),
+  script: Script,
+  /** One text that a script has had; the script's own document holds the one in force. */
+  script_revision: Type.Object({ id, script: id, comment: text, created: text, text }),
   boot_resource: BootResource,
-  package_repository: Type.Object({ id, name: text, url: text }),
-  /** Document id: the cell's number. `out`: an operator says that it is not there. */
-  cell: Type.Object({ number: Type.Integer({ minimum: 1 }), name: text, key: text, url: text, out: Type.Boolean() }),
+  boot_source: BootSource,
+  boot_source_selection: BootSourceSelection,
+  package_repository: PackageRepository,
+  /** Document id: the cell's number. `out`: an operator says that it is not there; `drained`: it gets nothing new. A retired cell is retired. */
+  cell: Type.Object({
+    number: Type.Integer({ minimum: 1 }),
+    name: text,
+    key: text,
+    url: text,
+    out: Type.Boolean(),
+    drained: Type.Optional(Type.Boolean()),
+  }),
   /** Document id: the front's number. */
   front: Type.Object({ number: Type.Integer({ minimum: 1 }), name: text, key: text, url: text }),
+  /** Document id: `shape`. What the hub undoes for members of an older version (`hub/shape.ts`), in each stream; nobody else reads it. */
+  emitted_access: Type.Object({ undone: Type.Array(text) }),
+  emitted_config: Type.Object({ undone: Type.Array(text) }),
   /** Document id: the domain's name. */
   domain_name: Type.Object({ cell: Type.Integer({ minimum: 1 }) }),
 } as const;
@@ -56,7 +125,7 @@ const bodies = {
 export type Kind = keyof typeof bodies;
 export type BodyOf<K extends Kind> = Static<(typeof bodies)[K]>;
 
-const accessKinds: ReadonlySet<string> = new Set<Kind>(['user', 'token', 'sshkey', 'revocation']);
+const accessKinds: ReadonlySet<string> = new Set<Kind>(['user', 'token', 'sshkey', 'revocation', 'emitted_access']);
 
 /** The stream in which documents of this kind travel; kinds that are not known are config. */
 export function streamOf(kind: string): Stream {

@@ -3,6 +3,7 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { TrustedKey } from './hub-trust.ts';
 
 const Membership = Type.Object({
   role: Type.Union([Type.Literal('cell'), Type.Literal('front')]),
@@ -12,6 +13,8 @@ const Membership = Type.Object({
   hub: Type.String(),
   /** The hub's public key: 32 bytes in base64url. */
   hubKey: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+  /** The announcements that led to this key from the one of the joining, oldest first. */
+  rotations: Type.Optional(Type.Array(Type.String())),
 });
 
 export type Membership = Static<typeof Membership>;
@@ -43,7 +46,14 @@ export async function readMembership(folder: string): Promise<Membership | undef
   throw new Error(`${fileIn(folder)} is damaged. Join again: a new token from the hub, and the same data folder.`);
 }
 
-/** Written beside it, synced, renamed. */
+/** Remember the hub's new key, and leave the rest as it is: somebody may have written a new address meanwhile. */
+export async function rememberHubKey(folder: string, { hubKey, rotations }: TrustedKey): Promise<void> {
+  const membership = await readMembership(folder);
+  if (!membership) throw new Error(`${folder} has lost its membership. Join again: a new token from the hub, and the same data folder.`);
+  await writeMembership(folder, { ...membership, hubKey, rotations: [...rotations] });
+}
+
+/** Written beside it, synced, renamed, and the folder synced. */
 export async function writeMembership(folder: string, membership: Membership): Promise<void> {
   const draft = `${fileIn(folder)}.new`;
   const file = await open(draft, 'w', 0o600);
@@ -54,4 +64,6 @@ export async function writeMembership(folder: string, membership: Membership): P
     await file.close();
   }
   await rename(draft, fileIn(folder));
+  const directory = await open(folder, 'r');
+  await directory.sync().finally(() => directory.close());
 }

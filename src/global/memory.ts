@@ -3,6 +3,7 @@
  * slices, by the authority after each commit and by the replica after each batch. A front has nothing else.
  */
 import type { Document, GlobalReader, Slice } from './document.ts';
+import { revocationSlack } from './session.ts';
 import { nameOf, readable, type BodyOf, type Kind } from './kinds.ts';
 import { beginning, compareRevisions, type Revision, type Stream } from './revision.ts';
 
@@ -14,6 +15,7 @@ interface Shelf {
 export class GlobalMemory implements GlobalReader {
   readonly #shelves = new Map<string, Shelf>();
   readonly #revisions = new Map<Stream, Revision>();
+  readonly #marks = new Map<Stream, string>();
   readonly #listeners = new Set<(stream: Stream) => void>();
 
   get<K extends Kind>(kind: K, id: string | number): BodyOf<K> | undefined {
@@ -42,8 +44,18 @@ export class GlobalMemory implements GlobalReader {
     return this.#shelves.get(kind)?.documents.get(String(id))?.retired ?? false;
   }
 
+  retired<K extends Kind>(kind: K): BodyOf<K>[] {
+    return [...(this.#shelves.get(kind)?.documents.values() ?? [])].flatMap(({ retired, body }) =>
+      retired && readable(kind, body) ? [body as BodyOf<K>] : [],
+    );
+  }
+
   revision(stream: Stream): Revision {
     return this.#revisions.get(stream) ?? beginning;
+  }
+
+  mark(stream: Stream): string {
+    return this.#marks.get(stream) ?? '';
   }
 
   onChange(listener: (stream: Stream) => void): () => void {
@@ -65,8 +77,16 @@ export class GlobalMemory implements GlobalReader {
     if (slice.whole) this.#clear(slice.stream);
     for (const document of slice.documents) this.#put(document);
     this.#revisions.set(slice.stream, slice.to);
+    this.#marks.set(slice.stream, slice.mark ?? '');
     for (const listener of this.#listeners) listener(slice.stream);
     return true;
+  }
+
+  /** Forget sign-outs whose session ended long before `now` (ms since 1970, the hub's clock). No revision: everybody does so alone. */
+  dropRevocations(now: number): void {
+    const before = Math.floor(now / 1000) - revocationSlack;
+    const shelf = this.#shelves.get('revocation');
+    for (const [id, body] of this.entries('revocation')) if (body.until < before) shelf?.documents.delete(id);
   }
 
   #clear(stream: Stream): void {

@@ -1,4 +1,6 @@
 /** Names of global things as their ids, as filters and constraints give them. */
+import { defaultPool } from './api/resource-pools.ts';
+import { defaultZone } from './api/zones.ts';
 import type { GlobalReader } from './document.ts';
 
 export interface NamedIds {
@@ -7,14 +9,24 @@ export interface NamedIds {
   readonly missing: readonly string[];
 }
 
-/** Ids of the zones, pools or tags with these names; what is retired counts as missing. */
-export function namedIds(global: Pick<GlobalReader, 'named'>, kind: 'zone' | 'pool' | 'tag', names: readonly string[]): NamedIds {
+const defaults: Readonly<Record<string, number>> = { zone: defaultZone, pool: defaultPool };
+
+/**
+ * Ids of the zones, pools or tags with these names; what is retired counts as missing. The default zone and pool stand in for retired ones,
+ * so behind theirs come the ids of those: rows may still have them.
+ */
+export function namedIds(
+  global: Pick<GlobalReader, 'named' | 'retired'>,
+  kind: 'zone' | 'pool' | 'tag',
+  names: readonly string[],
+): NamedIds {
   const ids: number[] = [];
   const missing: string[] = [];
   for (const name of names) {
     const found = global.named(kind, name);
-    if (found) ids.push(found.id);
-    else missing.push(name);
+    if (!found) missing.push(name);
+    else if (found.id === defaults[kind]) ids.push(found.id, ...global.retired(kind).map((gone) => gone.id));
+    else ids.push(found.id);
   }
   return { ids, missing };
 }

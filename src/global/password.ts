@@ -38,6 +38,11 @@ export async function checkPassword(password: string, verifier: string | undefin
   return stored !== undefined && timingSafeEqual(hash, stored.hash);
 }
 
+/** Is this text a verifier that {@link checkPassword} can read? */
+export function isVerifier(text: string): boolean {
+  return parseVerifier(text) !== undefined;
+}
+
 /** The hash must be whole: scrypt's output for fewer bytes is a prefix of it, so half a verifier would fit too. */
 function parseVerifier(text: string): (Cost & { readonly salt: Buffer; readonly hash: Buffer }) | undefined {
   const match = /^scrypt\$(\d{1,8})\$(\d{1,3})\$(\d{1,3})\$([\w-]+)\$([\w-]{43})$/.exec(text);

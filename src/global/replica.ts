@@ -9,6 +9,7 @@ import { judgeBatch, type Judgement } from './batch.ts';
 import {
   announce,
   clearDocuments,
+  dropRevocations,
   ensureStreams,
   lockRevision,
   moveRevision,
@@ -18,6 +19,7 @@ import {
 } from './db/document-store.ts';
 import { asGlobalDatabase, type GlobalTables } from './db/global-tables.ts';
 import type { Slice } from './document.ts';
+import type { HubTrust, TrustedKey } from './hub-trust.ts';
 import { GlobalMemory } from './memory.ts';
 import { beginning, compareRevisions, formatRevision, streams, type Revision, type Stream } from './revision.ts';
 import { publicKeyText } from './signing-key.ts';
@@ -34,14 +36,20 @@ export interface FindingDoor {
 
 export interface Replica {
   readonly memory: GlobalMemory;
-  /** Judge a batch as it came and apply it if it is good. Never throws for what the batch says; throws when the database is away. */
-  accept(stream: Stream, text: string): Promise<Judgement['verdict']>;
+  /**
+   * Judge a batch as it came and apply it if it is good. Never throws for what the batch says; throws when the database is away.
+   * `renew`: asked to look for a new key when the hub's key has not signed it; the batch is judged again if the trusted key has changed.
+   */
+  accept(stream: Stream, text: string, renew?: () => Promise<void>): Promise<Judgement['verdict']>;
   /** Read what another process of the same cell has applied. */
   refresh(): Promise<void>;
+  /** Forget what has lost its meaning by `now`, ms since 1970 by the hub's clock. */
+  trim(now: number): Promise<void>;
 }
 
 export interface ReplicaOptions {
-  readonly hubKey: KeyObject;
+  /** Who may sign batches: one key, or a trust that moves with the hub's key. */
+  readonly hubKey: KeyObject | HubTrust;
   readonly findings: FindingDoor;
   /** Bytes a batch may have; default 64 MiB. */
   readonly largest?: number;
@@ -58,15 +66,20 @@ export function memoryReplica(options: ReplicaOptions): Replica {
     if (judgement.verdict === 'apply') memory.apply(judgement.slice);
     return judgement;
   };
-  return { memory, accept: acceptor(home, memory, options), refresh: async () => undefined };
+  return {
+    memory,
+    accept: acceptor(home, memory, options),
+    refresh: async () => undefined,
+    trim: async (now) => memory.dropRevocations(now),
+  };
 }
 
 /** A joined cell's replica: in its own migrated PostgreSQL, read back at the next start whether or not the hub is there. */
 export async function databaseReplica<Schema>(given: Database<Schema>, options: ReplicaOptions): Promise<Replica> {
   const database = asGlobalDatabase(given);
   const memory = new GlobalMemory();
-  const refresh = () => refreshMemory(database, memory);
-  await adopt(database, publicKeyText(options.hubKey));
+  const refresh = async () => void (await refreshMemory(database, memory));
+  await adopt(database, options.hubKey);
   await refresh();
   const home: Home = async (stream, judge) => {
     const judgement = await database.transaction(async (tx) => {
@@ -75,31 +88,45 @@ export async function databaseReplica<Schema>(given: Database<Schema>, options: 
       if (judged.verdict === 'apply') await store(tx, judged.slice);
       return judged;
     });
+    // Behind the commit: NOTIFY within it holds PostgreSQL's one notification lock through its fsync, and of 50 cells over one server each
+    // would wait for all others at every revision. Lost, it costs the cell's other processes their timer, 5 s.
+    if (judgement.verdict === 'apply') announce(database.db, stream).catch(() => undefined);
     await refresh();
     return judgement;
   };
-  return { memory, accept: acceptor(home, memory, options), refresh };
+  const trim = async (now: number): Promise<void> => {
+    memory.dropRevocations(now);
+    await dropRevocations(database.db, now);
+  };
+  return { memory, accept: acceptor(home, memory, options), refresh, trim };
 }
 
 /**
  * Positions count for one hub only: of another one, or of the cell's own time as an authority, they are forgotten, and the hub's snapshot
  * replaces what there is.
  */
-async function adopt(database: Database<GlobalTables>, hubKey: string): Promise<void> {
+async function adopt(database: Database<GlobalTables>, given: KeyObject | HubTrust): Promise<void> {
   await ensureStreams(database.db, beginning.epoch);
+  const trust = 'follow' in given ? given : undefined;
+  const stored = await readOrigin(database.db);
+  // Another process of this cell was told of a new key while this one was away.
+  if (trust && stored && stored.hubKey !== trust.now().hubKey) await trust.follow(stored.rotations);
+  const present = (): TrustedKey => trust?.now() ?? { hubKey: publicKeyText(given as KeyObject), rotations: [] };
   await database.transaction(async (tx) => {
     for (const stream of streams) await lockRevision(tx, stream);
-    if ((await readOrigin(tx)) === hubKey) return;
-    for (const stream of streams) await moveRevision(tx, stream, beginning);
-    await putOrigin(tx, hubKey);
+    const origin = await readOrigin(tx);
+    if (origin?.hubKey === present().hubKey) return;
+    const isSameHub = origin !== undefined && trust?.wasTrusted(origin.hubKey) === true;
+    if (!isSameHub) for (const stream of streams) await moveRevision(tx, stream, beginning);
+    await putOrigin(tx, present());
   });
+  trust?.onChange((trusted) => putOrigin(database.db, trusted));
 }
 
 async function store(tx: Database<GlobalTables>['db'], slice: Slice): Promise<void> {
   if (slice.whole) await clearDocuments(tx, slice.stream);
   await putDocuments(tx, slice.documents);
-  await moveRevision(tx, slice.stream, slice.to);
-  await announce(tx, slice.stream);
+  await moveRevision(tx, slice.stream, slice.to, slice.mark);
 }
 
 function warm(position: Revision): Revision | undefined {
@@ -107,8 +134,16 @@ function warm(position: Revision): Revision | undefined {
 }
 
 function acceptor(home: Home, memory: GlobalMemory, { hubKey, findings, largest }: ReplicaOptions): Replica['accept'] {
-  return async (stream, text) => {
-    const judgement = await home(stream, (position) => judgeBatch(text, hubKey, stream, position, largest));
+  const keys = () => ('follow' in hubKey ? hubKey.batchKeys() : [hubKey]);
+  return async (stream, text, renew) => {
+    const judge = (trusted: readonly KeyObject[]) => home(stream, (position) => judgeBatch(text, trusted, stream, position, largest));
+    const before = keys();
+    let judgement = await judge(before);
+    if (judgement.verdict === 'refuse' && judgement.reason === 'unsigned') {
+      await renew?.().catch(() => undefined);
+      // It may have been the poll of the other stream that followed.
+      if (keys()[0] !== before[0]) judgement = await judge(keys());
+    }
     if (judgement.verdict === 'refuse') {
       const data = { reason: `${judgement.reason}, ${judgement.text}`, revision: formatRevision(memory.revision(stream)) };
       await findings.report({ kind: 'refused_batch', subject: stream, data });

@@ -26,6 +26,11 @@ export function formatRevision(revision: Revision): string {
   return `${revision.epoch}.${revision.n}`;
 }
 
+/** `access=3.12 config=3.40`: how far something is in both streams. */
+export function formatRevisions(reader: { revision(stream: Stream): Revision }): string {
+  return streams.map((stream) => `${stream}=${formatRevision(reader.revision(stream))}`).join(' ');
+}
+
 /** Reads {@link formatRevision}'s text; undefined for anything else. */
 export function parseRevision(text: string): Revision | undefined {
   const match = /^(\d{1,9})\.(\d{1,15})$/.exec(text);

@@ -4,7 +4,7 @@
  */
 import { sign, verify, type KeyObject } from 'node:crypto';
 
-export type SealUse = 'session' | 'assertion' | 'caller' | 'batch' | 'join';
+export type SealUse = 'session' | 'assertion' | 'caller' | 'client' | 'batch';
 
 function signedBytes(use: SealUse, payload: string): Buffer {
   return Buffer.from(`muster ${use}\n${payload}`, 'utf8');

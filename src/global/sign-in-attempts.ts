@@ -1,16 +1,18 @@
 /**
- * Slows down guessing of passwords: so many failures a minute for one name from one address, for one name, and for one address. In memory;
- * each process counts its own. Through a front all addresses look like the front's, so the limit of an address is wide.
+ * Slows down guessing of passwords: so many failures a minute for one name from one client, for one name, and for one client. In memory;
+ * each process counts its own. What is refused is not counted, so a client at its limit cannot use up a name's: six of them must guess at
+ * one name before its owner has to wait.
  */
 import { fail } from '../contract/errors.ts';
 
 const windowMs = 60_000;
-const limits = { both: 10, name: 60, address: 300 } as const;
+/** `client` is wide enough for an office behind one address. */
+const limits = { both: 10, name: 60, client: 100 } as const;
 
 export class SignInAttempts {
   readonly #failures = new Map<string, number[]>();
 
-  /** @throws Failure `too_many` when this name or address has failed too often within the last minute. */
+  /** `address`: the client's (`client-address.ts`). @throws Failure `too_many` after too many failures within the last minute. */
   check(username: string, address: string, now: number): void {
     for (const [key, limit] of keysOf(username, address)) {
       if (this.#recent(key, now).length >= limit) throw fail('too_many', { what: 'wrong passwords', limit });
@@ -29,10 +31,24 @@ export class SignInAttempts {
   }
 }
 
+/** An IPv6 client has a whole /64 to call from (RFC 6177 §2). */
+function clientOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.toLowerCase().split('::', 2);
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
+  return [...left, ...Array<string>(zeros).fill('0'), ...right]
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':');
+}
+
 function keysOf(username: string, address: string): [string, number][] {
+  const client = clientOf(address);
   return [
-    [`both ${address} ${username}`, limits.both],
+    [`both ${client} ${username}`, limits.both],
     [`name ${username}`, limits.name],
-    [`address ${address}`, limits.address],
+    [`client ${client}`, limits.client],
   ];
 }

@@ -3,7 +3,7 @@
  * leaves it. On the wire a public key is its 32 raw bytes in base64url (43 characters).
  */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 export interface SigningKey {
@@ -43,6 +43,21 @@ export async function loadSigningKey(file: string): Promise<SigningKey> {
   return stored;
 }
 
+/** Put another content (0600) into a file: written beside it, synced, renamed, the folder synced. Whole and lasting, or the one before. */
+export async function replaceFile(file: string, content: string): Promise<void> {
+  const draft = `${file}.${process.pid}.new`;
+  const handle = await open(draft, 'w', 0o600);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(draft, file);
+  const folder = await open(dirname(file), 'r');
+  await folder.sync().finally(() => folder.close());
+}
+
 async function readKey(file: string): Promise<SigningKey | undefined> {
   let pem: string;
   try {
@@ -61,7 +76,8 @@ async function readKey(file: string): Promise<SigningKey | undefined> {
   return signingKeyOf(privateKey);
 }
 
-function signingKeyOf(privateKey: KeyObject): SigningKey {
+/** The key pair of a private key. */
+export function signingKeyOf(privateKey: KeyObject): SigningKey {
   const publicKey = createPublicKey(privateKey);
   return { privateKey, publicKey, text: publicKeyText(publicKey) };
 }

@@ -8,6 +8,8 @@ import { ensureDefaults } from './default-documents.ts';
 import type { GlobalReader } from './document.ts';
 import { followDatabase } from './follow-database.ts';
 import { createGlobalHandlers } from './global-handlers.ts';
+import { openUploadStore } from './image-uploads.ts';
+import type { CellState } from './member-state.ts';
 import { loadSigningKey } from './signing-key.ts';
 
 /** What a cell has of global config, whether it stands alone or has joined. */
@@ -19,6 +21,12 @@ export interface CellGlobal extends AsyncDisposable {
   readonly handlers: ReturnType<typeof createGlobalHandlers>;
   /** Seconds since the hub was last heard of; undefined when standing alone. */
   lag(): number | undefined;
+  /** Take in what another process over this database has committed, now: NOTIFY brings it a moment later anyway. */
+  refresh(): Promise<void>;
+  /** Fetch something of the hub's own, by its path (`/replica/images/…`); undefined when standing alone. */
+  readonly fromHub?: (path: string, init: RequestInit) => Promise<Response>;
+  /** How the hub says that this cell stands; a cell that stands alone is in. */
+  state(): CellState;
 }
 
 export interface CellGlobalOptions<Schema> {
@@ -34,11 +42,16 @@ export interface CellGlobalOptions<Schema> {
   readonly onTrouble: (error: unknown) => void;
 }
 
+export interface StandaloneGlobalOptions<Schema> extends CellGlobalOptions<Schema> {
+  /** The image folder, where uploads go. */
+  readonly images: string;
+}
+
 /** Also gives the authority, for the first admin, new passwords and the image catalogue. */
 export async function openStandaloneGlobal<Schema>(
-  options: CellGlobalOptions<Schema>,
+  options: StandaloneGlobalOptions<Schema>,
 ): Promise<CellGlobal & { readonly authority: Authority }> {
-  const { database, name, usage, spaces } = options;
+  const { database, name, usage, spaces, images } = options;
   const key = await loadSigningKey(options.keyFile);
   const authority = await Authority.open(database);
   await ensureDefaults(authority);
@@ -48,8 +61,14 @@ export async function openStandaloneGlobal<Schema>(
     authority,
     reader,
     authenticate: createAuthenticate({ reader, audience: name, sessionKey: key.publicKey }),
-    handlers: createGlobalHandlers({ writer: authority, usage }, { reader, spaces }, { db: authority.db, key }),
+    handlers: createGlobalHandlers(
+      { writer: authority, usage, uploads: openUploadStore({ folder: images }) },
+      { reader, spaces },
+      { db: authority.db, key },
+    ),
     lag: () => undefined,
+    refresh: () => authority.refresh(),
+    state: () => 'in',
     [Symbol.asyncDispose]: () => following[Symbol.asyncDispose](),
   };
 }

@@ -9,7 +9,7 @@ import { Authority } from '../global/authority.ts';
 import { memoryReplica, type Replica } from '../global/replica.ts';
 import { generateSigningKey } from '../global/signing-key.ts';
 import type { HubTables } from './db/hub-tables.ts';
-import { createFeed, ReplicaAhead, type Feed } from './feed.ts';
+import { createFeed, type Feed } from './feed.ts';
 import { migrationsOfHub, openHubDatabase } from './hub-database.ts';
 
 const key = generateSigningKey();
@@ -22,7 +22,7 @@ let replica: Replica;
 beforeAll(async () => {
   database = await testDatabase<HubTables>(migrationsOfHub);
   authority = await Authority.open(database);
-  feed = createFeed(authority, key);
+  feed = createFeed(authority, () => key);
   replica = memoryReplica({ hubKey: key.publicKey, findings: { report: (finding) => void findings.push(finding) } });
 });
 afterAll(() => database.drop());
@@ -78,7 +78,7 @@ describe('a replica that asks', () => {
 
   test('and is ahead of the hub gets nothing', async () => {
     const { epoch, n } = authority.memory.revision('config');
-    await expect(feed.changes('config', { epoch, n: n + 1 })).rejects.toThrow(ReplicaAhead);
+    await expect(feed.changes('config', { epoch, n: n + 1 })).rejects.toMatchObject({ code: 'replica_ahead' });
   });
   test('never caused a finding', () => expect(findings).toEqual([]));
 });

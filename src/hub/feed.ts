@@ -1,7 +1,8 @@
 /** Batches of the replica feed: what follows a replica's revision, signed by the hub's key. */
+import { fail } from '../contract/errors.ts';
 import type { Authority } from '../global/authority.ts';
 import { sealBatch, type Batch } from '../global/batch.ts';
-import { logReachesBack, readChanges, type GlobalDb } from '../global/db/document-store.ts';
+import { logReachesBack, readChanges, readMark, type GlobalDb } from '../global/db/document-store.ts';
 import type { Document } from '../global/document.ts';
 import { beginning, compareRevisions, formatRevision, type Revision, type Stream } from '../global/revision.ts';
 import type { SigningKey } from '../global/signing-key.ts';
@@ -10,7 +11,12 @@ import type { SigningKey } from '../global/signing-key.ts';
 const mostChanges = 2_000;
 
 export interface Feed {
-  /** What comes after `after`: changes, nothing, or a snapshot when changes cannot lead on from there. */
+  /**
+   * Is `after` of this hub's history? `mark`: the word that came with it.
+   * @throws Failure `replica_ahead`: the hub's database has gone back in time and nobody has noticed.
+   */
+  check(stream: Stream, after: Revision, mark?: string): Promise<void>;
+  /** What comes after `after`: changes, nothing, or a snapshot when changes cannot lead on from there. @throws what `check` does. */
   changes(stream: Stream, after: Revision): Promise<string>;
   /** Everything. */
   snapshot(stream: Stream): string;
@@ -18,40 +24,61 @@ export interface Feed {
   waitFor(stream: Stream, after: Revision, ms: number, ...signals: AbortSignal[]): Promise<void>;
 }
 
-/** A replica says it is ahead of the hub: the hub's database has gone back in time and nobody has noticed. */
-export class ReplicaAhead extends Error {
-  override readonly name = 'ReplicaAhead';
+export interface FeedOptions {
+  /** The body as members can read it (`emission.ts`). */
+  readonly bodyOf?: (document: Document) => Document['body'];
 }
 
-export function createFeed(authority: Authority, key: SigningKey): Feed {
+export function createFeed(authority: Authority, key: () => SigningKey, { bodyOf = ({ body }) => body }: FeedOptions = {}): Feed {
   const { memory } = authority;
   const db: GlobalDb = authority.db;
   const sealed = (batch: Omit<Batch, 'documents'>, documents: readonly Document[]): string =>
-    sealBatch(key.privateKey, {
+    sealBatch(key().privateKey, {
       ...batch,
-      documents: documents.map(({ kind, id, revision, retired, body }) => ({ kind, id, revision, retired, body })),
+      documents: documents.map((document) => {
+        const { kind, id, revision, retired } = document;
+        return { kind, id, revision, retired, body: bodyOf(document) };
+      }),
     });
   const snapshot = (stream: Stream): string =>
-    sealed({ stream, form: 'snapshot', from: beginning, to: memory.revision(stream) }, memory.documents(stream));
+    sealed({ stream, form: 'snapshot', from: beginning, to: memory.revision(stream), mark: memory.mark(stream) }, memory.documents(stream));
 
   const build = async (stream: Stream, after: Revision, now: Revision): Promise<string> => {
     if (after.epoch !== now.epoch || !(await logReachesBack(db, stream, after, now))) return snapshot(stream);
     const documents = (await readChanges(db, stream, after, mostChanges)).filter(({ revision }) => compareRevisions(revision, now) <= 0);
-    const to = documents.at(-1)?.revision ?? after;
-    return sealed({ stream, form: 'changes', from: after, to }, documents);
+    // The log may have been trimmed since the look at how far it reaches back.
+    if (documents.some(({ revision }, at) => revision.n !== after.n + 1 + at)) return snapshot(stream);
+    const { revision: to = after, mark = '' } = documents.at(-1) ?? {};
+    return sealed({ stream, form: 'changes', from: after, to, mark }, documents);
+  };
+  /** As far as is known. The word is random, so whoever has it has all that was before it. */
+  const hasHistory = async (stream: Stream, after: Revision, now: Revision, mark: string | undefined): Promise<boolean> => {
+    if (compareRevisions(after, now) > 0) return false;
+    if (mark === undefined || after.epoch !== now.epoch) return true;
+    const known = compareRevisions(after, now) === 0 ? memory.mark(stream) : await readMark(db, stream, after);
+    return known === undefined || known === '' || known === mark;
+  };
+  const check = async (stream: Stream, after: Revision, mark?: string): Promise<void> => {
+    // A replica that comes from another process of the hub may bring news that have not reached this one.
+    if (compareRevisions(after, memory.revision(stream)) > 0) await authority.refresh();
+    const now = memory.revision(stream);
+    if (!(await hasHistory(stream, after, now, mark)))
+      throw fail('replica_ahead', { stream, after: formatRevision(after), now: formatRevision(now) });
   };
   /** The batches that lead to where each stream is: after a write every replica asks for the same one. */
-  const built = new Map<Stream, { readonly now: Revision; readonly batches: Map<string, Promise<string>> }>();
+  const built = new Map<Stream, { readonly now: Revision; readonly key: string; readonly batches: Map<string, Promise<string>> }>();
 
   return {
     snapshot,
+    check,
     changes: async (stream, after) => {
+      await check(stream, after);
       const now = memory.revision(stream);
-      const order = compareRevisions(after, now);
-      if (order === 0) return sealed({ stream, form: 'changes', from: after, to: after }, []);
-      if (order > 0) throw new ReplicaAhead(`a replica has ${stream} ${formatRevision(after)}, the hub is at ${formatRevision(now)}`);
+      if (compareRevisions(after, now) === 0)
+        return sealed({ stream, form: 'changes', from: after, to: after, mark: memory.mark(stream) }, []);
       let kept = built.get(stream);
-      if (!kept || compareRevisions(kept.now, now) !== 0) built.set(stream, (kept = { now, batches: new Map() }));
+      if (!kept || compareRevisions(kept.now, now) !== 0 || kept.key !== key().text)
+        built.set(stream, (kept = { now, key: key().text, batches: new Map() }));
       const known = kept.batches.get(formatRevision(after));
       if (known) return known;
       const batch = build(stream, after, now);

@@ -9,6 +9,7 @@ import { openEpoch, type Epoch } from '../postgres/epoch-file.ts';
 import { feedMigrations } from '../postgres/feed.ts';
 import { migrate, type MigrationSet } from '../postgres/migrations.ts';
 import type { HubConfig } from './config.ts';
+import { openRevisionMark, type RevisionMark } from './revision-mark.ts';
 import { asGlobalTransaction, type HubTables } from './db/hub-tables.ts';
 
 export const hubMigrations: MigrationSet = { folder: new URL('./db/migrations/', import.meta.url), table: 'hub_migration' };
@@ -18,6 +19,7 @@ export const migrationsOfHub: readonly MigrationSet[] = [feedMigrations, globalM
 export interface HubDatabase extends AsyncDisposable {
   readonly database: Database<HubTables>;
   readonly epoch: Epoch;
+  readonly mark: RevisionMark;
   /** The server, when it is ours. */
   readonly embedded: EmbeddedPostgres | undefined;
 }
@@ -45,6 +47,12 @@ export async function openHubDatabase(config: HubConfig, log: Logger): Promise<H
   );
   if (epoch.decision.kind === 'restored')
     log.warn({ epoch: epoch.decision.epoch, why: epoch.decision.why }, 'the database has gone back in time');
+  const mark = stack.use(
+    await openRevisionMark(database, join(config.folder, 'revisions'), {
+      onRestored: (was) => log.warn({ was }, 'the database has gone back in time: a new epoch'),
+      onTrouble: (error) => log.warn({ err: error }, 'the mark of revisions could not be renewed'),
+    }),
+  );
   const owned = stack.move();
-  return { database, epoch, embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { database, epoch, mark, embedded, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

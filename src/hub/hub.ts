@@ -15,17 +15,25 @@ import { ownTls } from '../global/certificate.ts';
 import { createFirstAdmin, ensureDefaults, type FirstAdmin } from '../global/default-documents.ts';
 import { followDatabase } from '../global/follow-database.ts';
 import { createGlobalHandlers } from '../global/global-handlers.ts';
-import { formatRevision, streams } from '../global/revision.ts';
-import { fingerprintOf, loadSigningKey, type SigningKey } from '../global/signing-key.ts';
+import { openUploadStore, type UploadStore } from '../global/image-uploads.ts';
+import { formatRevisions, streams } from '../global/revision.ts';
+import { fingerprintOf } from '../global/signing-key.ts';
 import { createServer, type Pages, type Server } from '../http/server.ts';
 import { DatabaseAway } from '../postgres/database-errors.ts';
-import { openAcknowledgements } from './acknowledgement.ts';
+import { openAcknowledgements, type Acknowledgements } from './acknowledgement.ts';
+import { hubKeyHandlers } from './api/hub-key.ts';
+import { handOverBytes, handOverHandlers } from './api/hand-over.ts';
+import { joinHandlers } from './api/join.ts';
+import { imageHandlers } from './api/images.ts';
 import { registryHandlers } from './api/registry.ts';
 import { replicaHandlers } from './api/replica.ts';
 import { configProblem, type HubConfig } from './config.ts';
+import { createEmission, type Emission } from './emission.ts';
 import { createFeed } from './feed.ts';
 import { openHubDatabase, type HubDatabase } from './hub-database.ts';
+import { openHubKey, type HubKey } from './hub-key.ts';
 import { invite, type Invitation } from './invitation.ts';
+import { keepTrimmed, trimHub } from './trim.ts';
 
 export interface HubOptions {
   readonly config: HubConfig;
@@ -54,26 +62,36 @@ export interface Hub extends AsyncDisposable {
   close(ms?: number): Promise<void>;
 }
 
+export interface HubParts {
+  readonly authority: Authority;
+  readonly key: HubKey;
+  readonly settled: Acknowledgements['settled'];
+  readonly emission: Emission;
+  /** The image folder. */
+  readonly uploads?: UploadStore;
+  readonly version: string;
+}
+
 /** The handlers of a hub and what feeds them; apart from sockets, so that tests can walk the routes. */
-export function hubHandlers(
-  authority: Authority,
-  key: SigningKey,
-  settled: ReturnType<typeof openAcknowledgements>['settled'],
-  version: string,
-) {
+export function hubHandlers({ authority, key, settled, emission, uploads, version }: HubParts) {
   const reader = authority.memory;
-  const to = { writer: authority, settled };
-  const feed = createFeed(authority, key);
+  const to = { writer: authority, settled, ...(uploads ? { uploads } : {}) };
+  const { bodyOf } = emission;
+  const feed = createFeed(authority, key.present, { bodyOf });
   const muster = () => ({
     version,
     program: 'hub',
     name: 'hub',
-    revision: streams.map((stream) => `${stream}=${formatRevision(reader.revision(stream))}`).join(' '),
+    revision: formatRevisions(reader),
   });
   return {
-    ...createGlobalHandlers(to, { reader }, { db: authority.db, key }),
-    ...registryHandlers({ authority, to, key }),
-    ...replicaHandlers({ authority, feed, key }),
+    ...createGlobalHandlers(to, { reader }, { db: authority.db, key: key.present, sessionKeys: key.sessionKeys }),
+    ...registryHandlers({ authority, to, key: key.present }),
+    ...replicaHandlers({ authority, feed, key, emission }),
+    ...joinHandlers(to, key.present),
+    ...handOverHandlers(authority, to),
+    ...hubKeyHandlers(key),
+    ...imageHandlers(uploads),
     'Version.read': () => ({ capabilities: [...capabilities], version: '3.7.0', subversion: '', muster: muster() }),
   };
 }
@@ -84,27 +102,43 @@ export async function createHub({ config, version, log, pages, checkReplies }: H
   if (problem !== undefined) throw new Error(problem);
   await using stack = new AsyncDisposableStack();
   await mkdir(config.folder, { recursive: true, mode: 0o700 });
-  const key = await loadSigningKey(join(config.folder, 'signing-key.pem'));
   const base = stack.use(await openHubDatabase(config, log));
+  const key = await openHubKey(config.folder, base.database);
   const authority = await Authority.open(base.database);
   await ensureDefaults(authority);
+  const noteAll = () => streams.forEach((stream) => base.mark.note(stream, authority.memory.revision(stream)));
+  noteAll();
+  authority.memory.onChange(noteAll);
+  const emission = createEmission(authority, base.database.db);
   let away = false;
-  const refresh = () => authority.refresh().then(() => void (away = false));
+  const refresh = async () => {
+    await authority.refresh();
+    await key.refresh();
+    away = false;
+  };
   const trouble = (error: unknown) => {
     away = true;
     log.warn({ err: error }, 'the database could not be asked for news');
   };
   stack.use(followDatabase(base.database, refresh, trouble));
-  const acknowledgements = stack.use(openAcknowledgements(base.database));
-  const handlers = hubHandlers(authority, key, acknowledgements.settled, version);
+  const { settled } = stack.use(openAcknowledgements(base.database));
+  const uploads = openUploadStore({ folder: config.images ?? join(config.folder, 'images') });
+  const handlers = hubHandlers({ authority, key, settled, emission, uploads, version });
+  const trim = async () => {
+    await trimHub(authority);
+    await emission.refresh();
+  };
+  stack.use(keepTrimmed(trim, (error) => log.warn({ err: error }, 'the hub could not be trimmed')));
   const server = createServer({
     program: 'hub',
     version,
     log,
+    limits: { routeBodyBytes: { 'GlobalObjects.plan': handOverBytes, 'GlobalObjects.import': handOverBytes } },
     routeIds: Object.keys(handlers) as (keyof typeof handlers)[],
     handlers,
-    authenticate: createAuthenticate({ reader: authority.memory, audience: 'hub', sessionKey: key.publicKey }),
+    authenticate: createAuthenticate({ reader: authority.memory, audience: 'hub', sessionKey: key.sessionKeys }),
     registry: new Registry(),
+    revision: () => formatRevisions(authority.memory),
     explain: (error) => (error instanceof DatabaseAway ? fail('database_away', { program: 'hub' }) : undefined),
     unready: () => (away ? fail('database_away', { program: 'hub' }) : undefined),
     ...(pages ? { pages } : {}),
@@ -112,9 +146,14 @@ export async function createHub({ config, version, log, pages, checkReplies }: H
   });
   // Runs when a port is taken, and again after `close`, when it finds nothing to do.
   stack.defer(() => server.drain(0));
-  const tls = ownTls(key, 'muster hub');
-  const secure = await server.listen({ host: config.address, port: config.port, tls });
-  for (const host of config.listen ?? []) await server.listen({ host, port: secure.port, tls });
+  const tls = () => ownTls(key.present(), 'muster hub');
+  const secure = await server.listen({ host: config.address, port: config.port, tls: tls() });
+  const listeners = [secure];
+  for (const host of config.listen ?? []) listeners.push(await server.listen({ host, port: secure.port, tls: tls() }));
+  key.onChange(() => {
+    log.warn({ fingerprint: fingerprintOf(key.present().text) }, "the hub's key was changed");
+    for (const listener of listeners) listener.setTls(tls());
+  });
   const plain = config.plain_port === undefined ? undefined : await server.listen({ host: config.plain_address, port: config.plain_port });
   const owned = stack.move();
   const close = async (ms?: number): Promise<void> => {
@@ -124,12 +163,14 @@ export async function createHub({ config, version, log, pages, checkReplies }: H
   return {
     url: secure.url,
     plainUrl: plain?.url,
-    fingerprint: fingerprintOf(key.text),
+    get fingerprint() {
+      return fingerprintOf(key.present().text);
+    },
     server,
     authority,
     base,
     init: (username) => createFirstAdmin(authority, username),
-    invite: (role, name) => invite(authority, key, role, name, 'hub'),
+    invite: (role, name) => invite(authority, key.present(), { role, name }, 'hub'),
     close,
     [Symbol.asyncDispose]: () => close(),
   };

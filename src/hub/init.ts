@@ -2,7 +2,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { Authority } from '../global/authority.ts';
+import { Authority, beginEpoch } from '../global/authority.ts';
+import { readRevisions } from '../global/db/document-store.ts';
+import { asGlobalDatabase } from '../global/db/global-tables.ts';
 import { createFirstAdmin, ensureDefaults, resetPassword, type FirstAdmin } from '../global/default-documents.ts';
 import { fingerprintOf, loadSigningKey } from '../global/signing-key.ts';
 import type { HubConfig } from './config.ts';
@@ -25,9 +27,21 @@ async function withAuthority<T>(config: HubConfig, log: Logger, work: (authority
 
 /** `muster hub init`. Safe to repeat. @throws PostgresFailure `folder_locked` while a hub with an embedded database runs on the folder. */
 export async function initHub(config: HubConfig, log: Logger, username?: string): Promise<InitialisedHub> {
-  const key = await loadSigningKey(join(config.folder, 'signing-key.pem'));
   const admin = await withAuthority(config, log, (authority) => createFirstAdmin(authority, username));
+  const key = await loadSigningKey(join(config.folder, 'signing-key.pem'));
   return { fingerprint: fingerprintOf(key.text), admin };
+}
+
+/**
+ * For a database that was put back to an older state without the hub noticing: what it gave out since counts no more, and every replica takes
+ * a snapshot. Returns the epoch.
+ */
+export async function beginHubEpoch(config: HubConfig, log: Logger): Promise<number> {
+  await using base = await openHubDatabase(config, log);
+  const revisions = await readRevisions(asGlobalDatabase(base.database).db);
+  const epoch = Math.max(0, ...[...revisions.values()].map((revision) => revision.epoch)) + 1;
+  await asGlobalDatabase(base.database).transaction((tx) => beginEpoch(tx, epoch));
+  return epoch;
 }
 
 /** A lost password: a new random one, and an end to all sessions of the user. Undefined when there is no such user. */

@@ -1,11 +1,17 @@
-/** Invitations: a number that was never used, and a token that lets one cell or front join, once. */
-import { invalid } from '../contract/errors.ts';
+/**
+ * Invitations: a number that was never used, and a token that lets one cell or front join, once. Whoever has joined already is invited by
+ * the same name to join again, with the number that it has.
+ */
+import { fail, invalid } from '../contract/errors.ts';
 import { lastCell } from '../contract/ids.ts';
 import { hashSecret } from '../global/api-key.ts';
 import type { Authority } from '../global/authority.ts';
+import type { Draft } from '../global/draft.ts';
+import { retiredNamed } from '../global/member-state.ts';
 import { randomSecret } from '../global/password.ts';
 import { fingerprintOf, type SigningKey } from '../global/signing-key.ts';
-import { asHub, invitedNumbers, openInvitation, putInvitation } from './db/join-token-store.ts';
+import { drawNumber, numberDrawnFor } from './db/given-number-store.ts';
+import { asHub, putInvitation } from './db/join-token-store.ts';
 import type { Role } from './db/hub-tables.ts';
 
 /** A day: long enough to walk to the rack, short enough to forget. */
@@ -21,21 +27,42 @@ export interface Invitation {
   readonly expires: Date;
 }
 
-/** Invite a cell or front of this name. @throws Failure `invalid` when one has joined under it. */
-export async function invite(authority: Authority, key: SigningKey, role: Role, name: string, by: string): Promise<Invitation> {
+interface Invited {
+  readonly role: Role;
+  readonly name: string;
+  /** Joining again, it may show another key than the registered one. */
+  readonly replace?: boolean | undefined;
+}
+
+/** `Cell c17`, as errors name it. */
+export function memberName(role: Role, name: string): string {
+  return `${role === 'cell' ? 'Cell' : 'Front'} ${name}`;
+}
+
+/** Invite a cell or front of this name. @throws Failure `retired` for a name whose bearer was retired; `invalid` when numbers have run out. */
+export async function invite(
+  authority: Authority,
+  key: SigningKey,
+  { role, name, replace = false }: Invited,
+  by: string,
+): Promise<Invitation> {
   const token = randomSecret(32);
   const { value } = await authority.write('config', by, async (draft) => {
-    if (draft.named(role, name)) throw invalid({ name: [`${role === 'cell' ? 'Cell' : 'Front'} with this Name already exists.`] });
     const db = asHub(draft.db);
-    const given = await invitedNumbers(db, role);
-    const used = (candidate: number): boolean =>
-      given.has(candidate) || draft.get(role, candidate) !== undefined || draft.isRetired(role, candidate);
-    // A second invitation of the same name takes over the number of the first, unused one.
-    let number = await openInvitation(db, role, name);
-    if (number === undefined) for (number = 1; used(number);) number += 1;
-    if (number > lastCell) throw invalid({ name: [`All ${lastCell} numbers have been given.`] });
-    const expires = await putInvitation(db, { hash: hashSecret(token), role, name, number, by, seconds: lifetimeSeconds });
+    const member = draft.named(role, name);
+    if (!member && retiredNamed(authority.memory, role, name)) throw fail('retired', { what: memberName(role, name) });
+    const number = member?.number ?? (await freshNumber(draft, role, name));
+    if (number === undefined) throw invalid({ name: [`All ${lastCell} numbers have been given.`] });
+    const rejoins = member !== undefined;
+    const row = { hash: hashSecret(token), role, name, number, rejoins, replaceKey: rejoins && replace, by, seconds: lifetimeSeconds };
+    const expires = await putInvitation(db, row);
     return { name, number, token, fingerprint: fingerprintOf(key.text), expires };
   });
   return value;
+}
+
+/** A second invitation of a name that has not joined takes over the number of the first. */
+async function freshNumber(draft: Draft, role: Role, name: string): Promise<number | undefined> {
+  const db = asHub(draft.db);
+  return (await numberDrawnFor(db, role, name)) ?? (await drawNumber(db, role, name, draft.epoch));
 }

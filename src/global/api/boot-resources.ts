@@ -4,7 +4,8 @@ import type { Handlers } from '../../http/handler.ts';
 import type { BodyOf } from '../kinds.ts';
 import { idOfPath, uri, type GlobalReads } from './context.ts';
 
-function resourceBody({ id, type, name, architecture, title, subarches, kflavor }: BodyOf<'boot_resource'>) {
+/** A boot resource without its versions. */
+export function resourceBody({ id, type, name, architecture, title, subarches, kflavor }: BodyOf<'boot_resource'>) {
   return {
     id,
     type,

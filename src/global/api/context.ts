@@ -7,12 +7,16 @@ import type { CallReply } from '../../http/handler.ts';
 import type { GlobalWriter, Written } from '../authority.ts';
 import type { GlobalReader } from '../document.ts';
 import type { Draft } from '../draft.ts';
-import { formatRevision, type Stream } from '../revision.ts';
+import type { UploadStore } from '../image-uploads.ts';
+import type { RefusingKind } from '../retire-rules.ts';
+import type { Stream } from '../revision.ts';
 
 /** Is something global still used by machines or networks? The cell answers for its own; a hub alone cannot know and has none. */
 export interface UsageDoor {
   /** Who uses it, in words (`3 machines`); undefined when nobody does. `id` is the global integer id. */
-  inUse(kind: 'zone' | 'pool' | 'space' | 'user', id: number): Promise<string | undefined>;
+  inUse(kind: RefusingKind, id: number): Promise<string | undefined>;
+  /** Give what one user has to another, by their names. Repeating it is harmless. */
+  transfer(given: { readonly from: string; readonly to: string; readonly by: string }): Promise<void>;
 }
 
 /** What is in a space; a space's networks are the cell's. */
@@ -29,6 +33,8 @@ export interface GlobalReads {
 
 export interface GlobalAuthority {
   readonly writer: GlobalWriter;
+  /** Where uploaded images are kept; left out where there is no image folder. */
+  readonly uploads?: UploadStore;
   readonly usage?: UsageDoor;
   /**
    * Waits until every connected replica has applied a write, at most 2 s; gives the names of those that have not.
@@ -53,20 +59,19 @@ interface WritingCall {
 }
 
 /**
- * Write, wait for the replicas, and say in the reply's headers where config is now (`Muster-Config-Revision`) and who has not applied it
- * yet (`Muster-Lagging`).
+ * Write, wait for the replicas, and say in a header of the reply who has not applied it yet (`Muster-Lagging`). Where config is then, every
+ * reply says (`Muster-Config-Revision`).
  */
 export async function commit<T>(to: WritesTo, call: WritingCall, stream: Stream, decide: (draft: Draft) => Promise<T> | T): Promise<T> {
   const authority = authorityOf(to);
   const written = await authority.writer.write(stream, call.caller.username ?? call.caller.kind, decide);
   const lagging = (await authority.settled?.(written)) ?? [];
-  call.reply.header('Muster-Config-Revision', `${stream}=${formatRevision(written.revision)}`);
   if (lagging.length > 0) call.reply.header('Muster-Lagging', lagging.join(','));
   return written.value;
 }
 
 /** @throws Failure `in_use` when the door says so. */
-export async function refuseInUse(to: WritesTo, kind: 'zone' | 'pool' | 'space' | 'user', id: number, what: string): Promise<void> {
+export async function refuseInUse(to: WritesTo, kind: RefusingKind, id: number, what: string): Promise<void> {
   const by = await authorityOf(to).usage?.inUse(kind, id);
   if (by !== undefined) throw fail('in_use', { what, by });
 }

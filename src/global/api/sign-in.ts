@@ -3,9 +3,10 @@ import { fail } from '../../contract/errors.ts';
 import type { CallRequest, Handlers } from '../../http/handler.ts';
 import { readVerifier } from '../db/verifier-store.ts';
 import type { GlobalDb } from '../db/document-store.ts';
+import { clientAddress } from '../client-address.ts';
 import type { BodyOf } from '../kinds.ts';
 import { checkPassword } from '../password.ts';
-import { mintSession, readSession, sessionCookieHeader, sessionOfCookies, sessionSeconds } from '../session.ts';
+import { mintSession, readSession, sessionCookieHeader, sessionOfCookies, sessionSeconds, type SessionKey } from '../session.ts';
 import { SignInAttempts } from '../sign-in-attempts.ts';
 import type { SigningKey } from '../signing-key.ts';
 import { single } from '../authentication.ts';
@@ -15,9 +16,15 @@ import { authorityOf, commit, type GlobalReads, type WritesTo } from './context.
 export interface SignInOptions {
   /** Where the verifiers are. */
   readonly db: GlobalDb;
-  /** The key that signs sessions. */
-  readonly key: SigningKey;
+  /** The key that signs sessions; a function where it may change. */
+  readonly key: SigningKey | (() => SigningKey);
+  /** Keys whose sessions count; left out: that one. */
+  readonly sessionKeys?: () => readonly SessionKey[];
 }
+
+const signingKey = ({ key }: SignInOptions): SigningKey => (typeof key === 'function' ? key() : key);
+const sessionKeysOf = (options: SignInOptions): readonly SessionKey[] =>
+  options.sessionKeys?.() ?? [{ key: signingKey(options).publicKey }];
 
 /** Did the browser come over TLS? A front or proxy says how; its own connection to us says nothing of the browser's. */
 function overTls(request: CallRequest): boolean {
@@ -33,11 +40,12 @@ export function signIn(to: WritesTo, { reader }: GlobalReads, options: SignInOpt
   const verify = async (request: CallRequest, username: string, password: string): Promise<BodyOf<'user'>> => {
     authorityOf(to);
     if (!options) throw new Error('signing in needs the verifiers');
-    attempts.check(username, request.address, Date.now());
+    const address = clientAddress(request, reader, Date.now());
+    attempts.check(username, address, Date.now());
     const user = reader.named('user', username);
     const fits = await checkPassword(password, user && (await readVerifier(options.db, user.id)));
     if (user && fits) return user;
-    attempts.failed(username, request.address, Date.now());
+    attempts.failed(username, address, Date.now());
     throw fail('bad_login');
   };
 
@@ -45,7 +53,7 @@ export function signIn(to: WritesTo, { reader }: GlobalReads, options: SignInOpt
     authorityOf(to);
     if (!options) throw new Error('a session needs a key to be signed with');
     const now = Date.now();
-    const text = mintSession(options.key.privateKey, user, now, session);
+    const text = mintSession(signingKey(options).privateKey, user, now, session);
     reply.header('set-cookie', sessionCookieHeader(text, overTls(request)));
     const expires = new Date((Math.floor(now / 1000) + sessionSeconds) * 1000).toISOString();
     return { session: text, username: user.username, is_superuser: user.is_superuser, expires };
@@ -55,7 +63,7 @@ export function signIn(to: WritesTo, { reader }: GlobalReads, options: SignInOpt
   const current = (request: CallRequest) => {
     const bearer = /^Bearer\s+(\S+)$/i.exec(single(request, 'authorization') ?? '')?.[1];
     const text = bearer ?? sessionOfCookies(single(request, 'cookie') ?? '');
-    return text === undefined || !options ? undefined : readSession(text, options.key.publicKey, reader, Date.now());
+    return text === undefined || !options ? undefined : readSession(text, sessionKeysOf(options), reader, Date.now());
   };
 
   return {

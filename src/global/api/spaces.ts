@@ -3,7 +3,7 @@ import { fail, invalid } from '../../contract/errors.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { Reading } from '../draft.ts';
 import type { BodyOf } from '../kinds.ts';
-import { authorityOf, commit, idOfPath, refuseInUse, uri, type GlobalReads, type SpaceDoor, type WritesTo } from './context.ts';
+import { authorityOf, commit, idOfPath, uri, type GlobalReads, type SpaceDoor, type WritesTo } from './context.ts';
 
 /** The space of VLANs that are in none. */
 const undefinedSpace = { id: -1, name: 'undefined', description: '' } as const;
@@ -65,7 +65,6 @@ export function spaceWrites(
     'Space.delete': async (call) => {
       authorityOf(to);
       const space = find(reader, call.path.id);
-      await refuseInUse(to, 'space', space.id, `Space ${space.name}`);
       await commit(to, call, 'config', (draft) => draft.retire('space', space.id));
     },
   };

@@ -58,6 +58,13 @@ export async function changePassword(draft: Draft, user: BodyOf<'user'>, verifie
   await putVerifier(draft.db, user.id, verifier);
 }
 
+/** Who takes over from `user`. @throws Failure `not_found`, `invalid`. */
+export function findHeir(reading: Pick<Reading, 'named'>, user: BodyOf<'user'>, heir: string): BodyOf<'user'> {
+  const found = find(reading, heir);
+  if (found.id === user.id) throw invalid({ transfer_resources_to: ['A user cannot take over from themselves.'] });
+  return found;
+}
+
 /** Stage the end of a user with all keys. */
 export async function removeUser(draft: Draft, user: BodyOf<'user'>): Promise<void> {
   for (const kind of ['token', 'sshkey'] as const) {
@@ -84,8 +91,12 @@ export function userWrites(to: WritesTo, { reader }: GlobalReads): Handlers<'Use
       if (!user) return;
       if (user.id === call.caller.userId) throw fail('bad_request', { reason: 'An administrator cannot delete themselves.' });
       const heir = call.params.transfer_resources_to;
-      if (heir !== undefined)
-        throw fail('bad_request', { reason: 'Handing over what a user owns is not built yet: release or reassign it first.' });
+      if (heir !== undefined) {
+        findHeir(reader, user, heir);
+        const { usage } = authorityOf(to);
+        if (!usage) throw fail('bad_request', { reason: 'Only a front reaches the machines of all cells: send this to one.' });
+        await usage.transfer({ from: user.username, to: heir, by: call.caller.username });
+      }
       await refuseInUse(to, 'user', user.id, `User ${user.username}`);
       await commit(to, call, 'access', async (draft) => {
         const current = draft.get('user', user.id);

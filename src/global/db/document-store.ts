@@ -1,36 +1,42 @@
 /** Statements on global documents. Every function takes `db` first; a transaction is just another `db`. */
 import { sql, type Kysely, type Selectable } from 'kysely';
 import type { Document, Slice } from '../document.ts';
+import type { TrustedKey } from '../hub-trust.ts';
+import { revocationSlack } from '../session.ts';
 import { compareRevisions, streams, type Revision, type Stream } from '../revision.ts';
 import type { DocumentRow, GlobalTables } from './global-tables.ts';
 
 export type GlobalDb = Kysely<GlobalTables>;
 
+/** Where a stream is, with the random word of the write that led there. */
+export type MarkedRevision = Revision & { readonly mark: string };
+
 /** What other processes on the same database listen to. */
 export const globalChannel = 'muster_global';
 
 /** How far each stream of this database is; streams that nobody has written are missing. */
-export async function readRevisions(db: GlobalDb): Promise<Map<Stream, Revision>> {
+export async function readRevisions(db: GlobalDb): Promise<Map<Stream, MarkedRevision>> {
   const rows = await db.selectFrom('global_revision').selectAll().execute();
-  return new Map(rows.map(({ stream, epoch, n }) => [stream, { epoch, n }]));
+  return new Map(rows.map(({ stream, epoch, n, mark }) => [stream, { epoch, n, mark }]));
 }
 
 /** The stream's position, locked until the transaction ends: whoever holds it is the only writer. */
-export async function lockRevision(db: GlobalDb, stream: Stream): Promise<Revision | undefined> {
-  return db.selectFrom('global_revision').select(['epoch', 'n']).where('stream', '=', stream).forUpdate().executeTakeFirst();
+export async function lockRevision(db: GlobalDb, stream: Stream): Promise<MarkedRevision | undefined> {
+  return db.selectFrom('global_revision').select(['epoch', 'n', 'mark']).where('stream', '=', stream).forUpdate().executeTakeFirst();
 }
 
-/** The key of the hub whose replica this database is; undefined when it is an authority's. */
-export async function readOrigin(db: GlobalDb): Promise<string | undefined> {
-  const row = await db.selectFrom('global_origin').select('hub_key').executeTakeFirst();
-  return row?.hub_key;
+/** The hub whose replica this database is, by its key and the announcements that led to it; undefined when it is an authority's. */
+export async function readOrigin(db: GlobalDb): Promise<TrustedKey | undefined> {
+  const row = await db.selectFrom('global_origin').select(['hub_key', 'rotations']).executeTakeFirst();
+  return row && { hubKey: row.hub_key, rotations: row.rotations };
 }
 
-export async function putOrigin(db: GlobalDb, hubKey: string): Promise<void> {
+export async function putOrigin(db: GlobalDb, { hubKey, rotations }: TrustedKey): Promise<void> {
+  const row = { hub_key: hubKey, rotations: [...rotations] };
   await db
     .insertInto('global_origin')
-    .values({ hub_key: hubKey })
-    .onConflict((conflict) => conflict.column('one').doUpdateSet({ hub_key: hubKey }))
+    .values(row)
+    .onConflict((conflict) => conflict.column('one').doUpdateSet(row))
     .execute();
 }
 
@@ -43,15 +49,22 @@ export async function ensureStreams(db: GlobalDb, epoch: number): Promise<void> 
     .execute();
 }
 
-export async function moveRevision(db: GlobalDb, stream: Stream, { epoch, n }: Revision): Promise<void> {
-  await db.updateTable('global_revision').set({ epoch, n }).where('stream', '=', stream).execute();
+/** `mark`: the word of the write that led here. */
+export async function moveRevision(db: GlobalDb, stream: Stream, { epoch, n }: Revision, mark = ''): Promise<void> {
+  await db.updateTable('global_revision').set({ epoch, n, mark }).where('stream', '=', stream).execute();
 }
 
 /**
  * What changed after `after`, up to `to` (both of one stream): everything when `after` is of another epoch.
  * Retired documents are included.
  */
-export async function readSlice(db: GlobalDb, stream: Stream, after: Revision | undefined, to: Revision): Promise<Slice> {
+export async function readSlice(
+  db: GlobalDb,
+  stream: Stream,
+  after: Revision | undefined,
+  { epoch, n, mark = '' }: Revision & { readonly mark?: string },
+): Promise<Slice> {
+  const to = { epoch, n };
   const whole = after === undefined || after.epoch !== to.epoch;
   let query = db.selectFrom('global_document').selectAll().where('stream', '=', stream);
   if (!whole) query = query.where('epoch', '=', to.epoch).where('n', '>', after.n);
@@ -60,21 +73,33 @@ export async function readSlice(db: GlobalDb, stream: Stream, after: Revision | 
     .orderBy('epoch')
     .orderBy('n')
     .execute();
-  return { stream, to, whole, documents: rows.map(documentOf) };
+  return { stream, to, mark, whole, documents: rows.map(documentOf) };
 }
 
 /** Up to `limit` entries of the log after `after`, oldest first. */
-export async function readChanges(db: GlobalDb, stream: Stream, after: Revision, limit: number): Promise<Document[]> {
+export async function readChanges(db: GlobalDb, stream: Stream, after: Revision, limit: number): Promise<(Document & { mark: string })[]> {
   const rows = await db
     .selectFrom('global_change')
-    .select(['kind', 'id', 'stream', 'epoch', 'n', 'retired', 'body'])
+    .select(['kind', 'id', 'stream', 'epoch', 'n', 'retired', 'body', 'mark'])
     .where('stream', '=', stream)
     .where('epoch', '=', after.epoch)
     .where('n', '>', after.n)
     .orderBy('n')
     .limit(limit)
     .execute();
-  return rows.map(documentOf);
+  return rows.map((row) => ({ ...documentOf(row), mark: row.mark }));
+}
+
+/** The word of the write that led to `revision`, by the log; undefined where it does not reach back. */
+export async function readMark(db: GlobalDb, stream: Stream, { epoch, n }: Revision): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('global_change')
+    .select('mark')
+    .where('stream', '=', stream)
+    .where('epoch', '=', epoch)
+    .where('n', '=', n)
+    .executeTakeFirst();
+  return row?.mark;
 }
 
 /** Does the log reach back to `after`, so that changes can be served from there? */
@@ -115,12 +140,27 @@ export async function clearDocuments(db: GlobalDb, stream: Stream): Promise<void
   await db.deleteFrom('global_document').where('stream', '=', stream).execute();
 }
 
-export async function appendChanges(db: GlobalDb, by: string, documents: readonly Document[]): Promise<void> {
+export async function appendChanges(db: GlobalDb, by: string, mark: string, documents: readonly Document[]): Promise<void> {
   if (documents.length === 0) return;
   await db
     .insertInto('global_change')
-    .values(documents.map((document) => ({ ...rowOf(document), by })))
+    .values(documents.map((document) => ({ ...rowOf(document), by, mark })))
     .execute();
+}
+
+/** Forget the oldest entries of the log; the newest `kept` of each stream stay. */
+export async function dropOldChanges(db: GlobalDb, kept: number): Promise<void> {
+  for (const stream of streams) {
+    await sql`
+      delete from global_change where stream = ${stream} and (epoch, n) < (
+        select epoch, n from global_change where stream = ${stream} order by epoch desc, n desc offset ${kept - 1} limit 1)`.execute(db);
+  }
+}
+
+/** Forget sign-outs whose session ended more than an hour before `now` (ms since 1970, the hub's clock): nobody would accept it anyway. */
+export async function dropRevocations(db: GlobalDb, now: number): Promise<void> {
+  const before = Math.floor(now / 1000) - revocationSlack;
+  await sql`delete from global_document where kind = 'revocation' and (body->>'until')::bigint < ${before}`.execute(db);
 }
 
 /** Wakes the other processes when the transaction commits. */

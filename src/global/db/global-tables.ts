@@ -18,10 +18,10 @@ export interface DocumentRow extends Position {
 }
 
 export interface GlobalTables {
-  global_revision: Position;
+  global_revision: Position & { mark: Generated<string> };
   global_document: DocumentRow;
-  global_change: DocumentRow & { at: Generated<Date>; by: string };
-  global_origin: { one: Generated<boolean>; hub_key: string };
+  global_change: DocumentRow & { at: Generated<Date>; by: string; mark: Generated<string> };
+  global_origin: { one: Generated<boolean>; hub_key: string; rotations: string[] };
   password_verifier: { user_id: number; verifier: string };
 }
 

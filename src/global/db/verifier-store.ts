@@ -17,3 +17,8 @@ export async function putVerifier(db: GlobalDb, userId: number, verifier: string
 export async function dropVerifier(db: GlobalDb, userId: number): Promise<void> {
   await db.deleteFrom('password_verifier').where('user_id', '=', userId).execute();
 }
+
+/** All of them: this database is no authority's any more. */
+export async function dropVerifiers(db: GlobalDb): Promise<void> {
+  await db.deleteFrom('password_verifier').execute();
+}

@@ -14,7 +14,10 @@ export interface HubTables extends GlobalTables {
     made_by: string;
     expires_at: ColumnType<Date, Date, Date>;
     used_by_key: string | null;
+    rejoins: Generated<boolean>;
+    replace_key: Generated<boolean>;
   };
+  given_number: { role: Role; number: number; name: string; drawn: boolean; epoch: number; given_at: Generated<Date> };
   replica_progress: {
     role: Role;
     name: string;
@@ -26,6 +29,15 @@ export interface HubTables extends GlobalTables {
     config_n: Generated<number>;
     seen_at: Generated<Date>;
   };
+  hub_key_rotation: {
+    from_key: string;
+    to_key: string;
+    announcement: string;
+    sealed_key: string | null;
+    at: Generated<Date>;
+    by: string;
+  };
+  member_version: { role: Role; name: string; version: string; seen_at: Generated<Date> };
 }
 
 export type HubDb = Kysely<HubTables>;

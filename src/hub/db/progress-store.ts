@@ -50,6 +50,11 @@ export async function noteGone(db: HubDb, { role, name, process }: Poller, seen:
     select pg_notify(${progressChannel}, '') from noted`.execute(db);
 }
 
+/** A cell or front that was retired is waited for by nobody. */
+export async function forgetMember(db: HubDb, role: Role, name: string): Promise<void> {
+  await db.deleteFrom('replica_progress').where('role', '=', role).where('name', '=', name).execute();
+}
+
 /** Names of connected processes' programs that have not applied `revision` yet. */
 export async function readLagging(db: HubDb, stream: Stream, revision: Revision): Promise<string[]> {
   const place = stream === 'access' ? sql`(access_epoch, access_n)` : sql`(config_epoch, config_n)`;
@@ -60,9 +65,13 @@ export async function readLagging(db: HubDb, stream: Stream, revision: Revision)
   return rows.map((row) => row.name);
 }
 
-/** The latest that is known of each cell and front. Rows of processes that ended long ago are dropped. */
-export async function readProgress(db: HubDb): Promise<Progress[]> {
+/** Rows of processes that ended a day ago. */
+export async function dropOldProgress(db: HubDb): Promise<void> {
   await sql`delete from replica_progress where seen_at < now() - interval '1 day'`.execute(db);
+}
+
+/** The latest that is known of each cell and front. */
+export async function readProgress(db: HubDb): Promise<Progress[]> {
   const rows = await db.selectFrom('replica_progress').selectAll().orderBy('seen_at').execute();
   return rows.map((row) => ({
     role: row.role,

@@ -1,0 +1,42 @@
+/**
+ * The scripts that every cell brings along. They are no documents: they change with the program, everybody lists them, nobody can change
+ * them. The rest is global config.
+ */
+
+/** Its stdout is the inventory that commissioning is about (cell/lifecycle/inventory.ts). */
+export const inventoryScript = '50-muster-inventory';
+
+export const builtInScripts = {
+  [inventoryScript]: {
+    // Ids of documents begin at 2.
+    id: 0,
+    type: 'commissioning',
+    title: 'Inventory',
+    description: 'Finds out what the machine is made of. Commissioning always runs it.',
+    content: '#!/bin/sh\nexec /muster/inventory\n',
+    timeoutSeconds: 120,
+  },
+  '10-muster-disk-read': {
+    id: 1,
+    type: 'testing',
+    title: 'Read from every disk',
+    description: 'Reads the first 64 MiB of every disk; an input error fails it.',
+    // Reads, never writes: 64 MiB from the start of every disk; an I/O error fails the script.
+    content: [
+      '#!/bin/sh',
+      'status=0',
+      'for disk in /sys/block/*; do',
+      '  name=${disk##*/}',
+      '  case $name in loop*|ram*|sr*|fd*|zram*) continue ;; esac',
+      '  echo "reading /dev/$name"',
+      '  dd if=/dev/$name of=/dev/null bs=1M count=64 || status=1',
+      'done',
+      'exit $status',
+      '',
+    ].join('\n'),
+    timeoutSeconds: 900,
+  },
+} as const;
+
+export const commissioningScripts = [inventoryScript] as const;
+export const testingScripts = ['10-muster-disk-read'] as const;
