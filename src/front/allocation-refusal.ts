@@ -1,4 +1,6 @@
 /** The sentence of an allocation that found nothing: MAAS's own, then what Muster knows besides. Pure. */
+import type { Route } from '../contract/route.ts';
+import { routes } from '../contract/routes.ts';
 import type { Fields } from './encode-call.ts';
 
 /** What a cell said of its ready machines. */
@@ -12,6 +14,13 @@ function quoted(text: string): string {
   return text.includes("'") ? `"${text}"` : `'${text}'`;
 }
 
+/** Constraints that are numbers of any size: a cell, as MAAS, writes them as Python writes a float. */
+function resolved(name: string, values: readonly string[]): string {
+  const params: Route['params'] = routes['Machines.allocate'].params;
+  const isNumber = (params[name]?.schema as { readonly type?: string } | undefined)?.type === 'number';
+  return `${name}=${values.map((value) => (isNumber && Number.isInteger(Number(value)) ? `${Number(value)}.0` : value)).join(',')}`;
+}
+
 /** `No machine available.`, `No machine with system ID X available.`, or with the constraints as MAAS prints them. */
 export function maasSentence(constraints: Fields): string {
   const given = Object.entries(constraints).filter(([, values]) => values.length > 0);
@@ -19,8 +28,7 @@ export function maasSentence(constraints: Fields): string {
   const [only] = given;
   if (only && given.length === 1 && only[0] === 'system_id') return `No machine with system ID ${only[1].join(', ')} available.`;
   const listed = given.map(([name, values]) => `(${quoted(name)}, [${values.map(quoted).join(', ')}])`).join(', ');
-  const resolved = given.map(([name, values]) => `${name}=${values.join(',')}`).join(' ');
-  return `No available machine matches constraints: [${listed}] (resolved to "${resolved}")`;
+  return `No available machine matches constraints: [${listed}] (resolved to "${given.map(([name, values]) => resolved(name, values)).join(' ')}")`;
 }
 
 /** The whole text of the 409. */

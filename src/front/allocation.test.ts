@@ -1,213 +1,168 @@
+/** The order of things. What holds whatever goes wrong is tested in test/allocation-protocol.test.ts. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { beginAllocation, confirmAttempts, step, type Allocation, type Event, type Policy, type Step } from './allocation.ts';
+import { beginAllocation, confirmAttempts, step, type Event, type Plan, type Step } from './allocation.ts';
 
-/** Walks events through and gives the steps. */
-function walk(policy: Policy, cells: string[], events: Event[]): Step[] {
-  let state = beginAllocation(policy, cells);
-  return events.map((event) => {
-    const [next, todo] = step(state, event);
-    state = next;
-    return todo;
-  });
+const usual: Plan = { policy: 'best', cells: ['a', 'b'], sample: 8, claimId: (n) => `claim${n}` };
+
+/** Walks events through and gives the steps, those of the beginning first. */
+function walk(plan: Partial<Plan>, events: Event[]): (readonly Step[])[] {
+  let [state, steps] = beginAllocation({ ...usual, ...plan });
+  return [
+    steps,
+    ...events.map((event) => {
+      [state, steps] = step(state, event);
+      return steps;
+    }),
+  ];
 }
 
 const offer = (cell: string, cost: number | null): Event => ({ kind: 'offer', cell, offer: { cost } });
+const claim = (cell: string, n: number): Step => ({ do: 'claim', cell, group: undefined, claim: `claim${n}` });
 
-describe('the order of things', () => {
+describe('ask, claim, confirm', () => {
   test('best waits for all offers and takes the cheapest; first takes what comes', () => {
     const offers = [offer('a', 5), offer('b', 2)];
-    expect(walk('best', ['a', 'b'], offers)).toEqual([{ do: 'wait' }, { do: 'claim', cell: 'b' }]);
-    expect(walk('first', ['a', 'b'], offers)).toEqual([{ do: 'claim', cell: 'a' }, { do: 'wait' }]);
+    expect(walk({}, offers)).toEqual([[{ do: 'ask', cells: ['a', 'b'] }], [], [claim('b', 1)]]);
+    expect(walk({ policy: 'first' }, offers).slice(1)).toEqual([[claim('a', 1)], []]);
   });
 
-  test('refused or unknown: the next cell; nothing left: nothing fits', () => {
-    const events: Event[] = [offer('a', 1), offer('b', 2), { kind: 'claim_refused', cell: 'a' }, { kind: 'claim_unknown', cell: 'b' }];
-    expect(walk('best', ['a', 'b'], events).slice(1)).toEqual([
-      { do: 'claim', cell: 'a' },
-      { do: 'claim', cell: 'b' },
-      { do: 'nothing_fits', unsure: true },
+  test('refused: the next cell with a claim of its own; unknown: freed, and the next cell; nothing left: nothing fits', () => {
+    const events: Event[] = [
+      offer('a', 1),
+      offer('b', 2),
+      { kind: 'claim_refused', claim: 'claim1' },
+      { kind: 'claim_unknown', claim: 'claim2' },
+    ];
+    expect(walk({}, events).slice(2)).toEqual([
+      [claim('a', 1)],
+      [claim('b', 2)],
+      [
+        { do: 'free', cell: 'b', claim: 'claim2' },
+        { do: 'nothing_fits', unsure: true },
+      ],
     ]);
   });
 
   test('a confirm of unknown outcome goes to the same cell again, and then is given up with the machine named', () => {
-    const unknown: Event = { kind: 'confirm_unknown', cell: 'a' };
+    const unknown = (attempt: number): Event => ({ kind: 'confirm_unknown', claim: 'claim1', attempt });
+    const events: Event[] = [offer('a', 1), offer('b', 2), { kind: 'claimed', claim: 'claim1', machine: 'm' }];
+    const steps = walk({}, [...events, unknown(1), unknown(1), unknown(2), unknown(3)]);
+    const confirm = (attempt: number): Step => ({ do: 'confirm', cell: 'a', claim: 'claim1', attempt });
+    expect(steps.slice(3)).toEqual([
+      [confirm(1)],
+      [confirm(2)],
+      [],
+      [confirm(confirmAttempts)],
+      [{ do: 'give_up', cell: 'a', claim: 'claim1', machine: 'm' }],
+    ]);
+  });
+
+  test('a caller that goes before the confirm gets none, and its claim is freed', () => {
+    const events: Event[] = [offer('a', 1), { kind: 'gone' }, { kind: 'claimed', claim: 'claim1', machine: 'm' }];
+    expect(walk({ cells: ['a'] }, events).slice(2)).toEqual([[{ do: 'free', cell: 'a', claim: 'claim1' }, { do: 'abandon' }], []]);
+  });
+});
+
+describe('a sample', () => {
+  test('widens by doubling, and only when all were asked does nothing fit', () => {
+    const cells = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
     const steps = walk(
-      'best',
-      ['a', 'b'],
-      [offer('a', 1), offer('b', 2), { kind: 'claimed', cell: 'a', machine: 'm' }, unknown, unknown, unknown],
+      { cells, sample: 2 },
+      cells.map((cell) => offer(cell, null)),
     );
-    expect(steps.slice(2)).toEqual([
-      { do: 'confirm', cell: 'a', attempt: 1 },
-      { do: 'confirm', cell: 'a', attempt: 2 },
-      { do: 'confirm', cell: 'a', attempt: confirmAttempts },
-      { do: 'give_up', cell: 'a', machine: 'm' },
+    expect(steps.flat()).toEqual([
+      { do: 'ask', cells: ['a', 'b'] },
+      { do: 'ask', cells: ['c', 'd'] },
+      { do: 'ask', cells: ['e', 'f', 'g'] },
+      { do: 'nothing_fits', unsure: false },
     ]);
   });
 
-  test('a caller that goes before the confirm gets none', () => {
-    expect(walk('first', ['a'], [offer('a', 1), { kind: 'gone' }, { kind: 'claimed', cell: 'a', machine: 'm' }]).slice(1)).toEqual([
-      { do: 'abandon' },
-      { do: 'wait' },
+  test('widens when what it offered was refused', () => {
+    const events: Event[] = [offer('a', 3), { kind: 'claim_refused', claim: 'claim1' }, offer('b', 9)];
+    expect(walk({ sample: 1 }, events)).toEqual([
+      [{ do: 'ask', cells: ['a'] }],
+      [claim('a', 1)],
+      [{ do: 'ask', cells: ['b'] }],
+      [claim('b', 2)],
     ]);
   });
-});
 
-/** Seconds that a claim lasts, and that the front waits for an answer. */
-const claimLasts = 30;
-const frontWaits = 5;
-/** The slowest message. Slower than a claim lasts, a repeated claim could take a second machine: HTTP repeats none, and no wire is so slow. */
-const slowest = 14;
-
-interface Machine {
-  readonly name: string;
-  claim: string | undefined;
-  until: number;
-  owner: string | undefined;
-}
-
-/** Cells, wires and fronts on one clock. Messages are lost, repeated and late as the random numbers say. */
-class World {
-  now = 0;
-  readonly #due: { readonly at: number; readonly run: () => void }[] = [];
-  readonly cells = new Map<string, Machine[]>();
-  readonly ends = new Map<string, Step>();
-  readonly confirmed = new Set<string>();
-  readonly #random: () => number;
-
-  constructor(random: () => number) {
-    this.#random = random;
-  }
-
-  later(seconds: number, run: () => void): void {
-    this.#due.push({ at: this.now + seconds, run });
-  }
-
-  run(): void {
-    for (
-      let next = this.#due.sort((a, b) => a.at - b.at).shift();
-      next !== undefined;
-      next = this.#due.sort((a, b) => a.at - b.at).shift()
-    ) {
-      this.now = next.at;
-      next.run();
-    }
-  }
-
-  /** A message: lost with 15 %, sent twice with 15 %, always late. */
-  send(deliver: () => void): void {
-    const luck = this.#random();
-    if (luck < 0.15) return;
-    this.later(this.#random() ** 3 * slowest, deliver);
-    if (luck > 0.85) this.later(this.#random() ** 3 * slowest, deliver);
-  }
-
-  /** A request and its answer; what is late for the front is `otherwise`. Late and repeated answers reach the state machine as well. */
-  ask(answer: () => Event, otherwise: Event, tell: (event: Event) => void): void {
-    this.send(() => {
-      const said = answer();
-      this.send(() => tell(said));
+  test('whoever does not fit is asked at most once, all are asked before nothing fits, whatever the sample', () => {
+    const property = fc.property(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 1, max: 70 }), (size, sample) => {
+      const cells = Array.from({ length: size }, (_, n) => `c${n}`);
+      let [state, steps] = beginAllocation({ ...usual, cells, sample });
+      const asked: string[] = [];
+      for (let at = 0; at < steps.length; at += 1) {
+        const todo = steps[at];
+        if (todo?.do !== 'ask') break;
+        asked.push(...todo.cells);
+        for (const cell of todo.cells) [state, steps] = step(state, offer(cell, null));
+        at = -1;
+      }
+      expect(steps).toEqual([{ do: 'nothing_fits', unsure: false }]);
+      expect(asked).toEqual(cells);
     });
-    this.later(frontWaits, () => tell(otherwise));
-  }
-
-  free(machine: Machine): boolean {
-    return machine.owner === undefined && (machine.claim === undefined || machine.until <= this.now);
-  }
-
-  claim(cell: string, claim: string): Event {
-    const machines = this.cells.get(cell)!;
-    const mine = machines.find((one) => one.claim === claim && (one.owner === claim || one.until > this.now));
-    const machine = mine ?? machines.find((one) => this.free(one));
-    if (!machine) return { kind: 'claim_refused', cell };
-    if (!mine) Object.assign(machine, { claim, until: this.now + claimLasts });
-    return { kind: 'claimed', cell, machine: machine.name };
-  }
-
-  confirm(cell: string, claim: string): Event {
-    const machine = this.cells.get(cell)!.find((one) => one.claim === claim && (one.owner === claim || one.until > this.now));
-    if (!machine) return { kind: 'confirm_refused', cell };
-    machine.owner = claim;
-    return { kind: 'confirmed', cell };
-  }
-
-  /** One allocation, until it ends, or its front dies at `dies`, or the caller goes at `goes`. */
-  allocate(claim: string, policy: Policy, dies: number, goes: number): void {
-    let state: Allocation = beginAllocation(policy, [...this.cells.keys()]);
-    const tell = (event: Event): void => {
-      if (this.now >= dies || this.ends.has(claim)) return;
-      const [next, todo] = step(state, event);
-      state = next;
-      if (todo.do === 'claim') {
-        const { cell } = todo;
-        this.ask(() => this.claim(cell, claim), { kind: 'claim_unknown', cell }, tell);
-      } else if (todo.do === 'confirm') {
-        const { cell, attempt } = todo;
-        this.confirmed.add(claim);
-        const answer = (event: Event): void => {
-          // Each attempt has its own answer: a time-out of the first says nothing of the second.
-          const current = state.phase.name === 'confirming' && state.phase.attempt === attempt;
-          if (current || event.kind === 'confirmed') tell(event);
-        };
-        this.ask(() => this.confirm(cell, claim), { kind: 'confirm_unknown', cell }, answer);
-      } else if (todo.do !== 'wait') this.ends.set(claim, todo);
-    };
-    for (const [cell, machines] of this.cells) {
-      const offered = (): Event => ({
-        kind: 'offer',
-        cell,
-        offer: { cost: machines.some((one) => this.free(one)) ? machines.length : null },
-      });
-      this.ask(offered, { kind: 'no_offer', cell }, tell);
-    }
-    this.later(goes, () => tell({ kind: 'gone' }));
-  }
-}
-
-const life = fc.record({
-  policy: fc.constantFrom<Policy>('best', 'first'),
-  starts: fc.integer({ min: 0, max: 40 }),
-  /** Most fronts live and most callers wait. */
-  dies: fc.oneof({ weight: 3, arbitrary: fc.constant(1_000) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 80 }) }),
-  goes: fc.oneof({ weight: 3, arbitrary: fc.constant(1_000) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 60 }) }),
+    fc.assert(property, { numRuns: 200 });
+  });
 });
 
-test('whatever is lost, repeated, late or dies: one machine for one caller, or none, and nothing stays claimed', () => {
-  const outcomes = new Set<string>();
-  const property = fc.property(
-    fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 4 }),
-    fc.array(life, { minLength: 1, maxLength: 6 }),
-    fc.integer({ min: 1, max: 2 ** 31 - 1 }),
-    (sizes, lives, seed) => {
-      let drawn = seed;
-      const world = new World(() => (drawn = (drawn * 48_271) % 2_147_483_647) / 2_147_483_647);
-      sizes.forEach((size, at) =>
-        world.cells.set(
-          `c${at}`,
-          Array.from({ length: size }, (_, n) => ({ name: `c${at}m${n}`, claim: undefined, until: 0, owner: undefined })),
-        ),
-      );
-      lives.forEach(({ policy, starts, dies, goes }, at) =>
-        world.later(starts, () => world.allocate(`claim${at}`, policy, starts + dies, goes)),
-      );
-      world.run();
-      const machines = [...world.cells.values()].flat();
-      lives.forEach((_, at) => {
-        const claim = `claim${at}`;
-        const owned = machines.filter((machine) => machine.owner === claim).map(({ name }) => name);
-        const end = world.ends.get(claim);
-        outcomes.add(end?.do ?? 'died');
-        expect(owned.length).toBeLessThanOrEqual(1);
-        if (owned.length > 0) expect(world.confirmed).toContain(claim);
-        if (end?.do === 'deliver') expect(owned).toEqual([end.machine]);
-        if (end?.do === 'give_up') expect([[], [end.machine]]).toContainEqual(owned);
-        if (end?.do === 'nothing_fits' || end?.do === 'abandon') expect(owned).toEqual([]);
-      });
-      world.now += claimLasts;
-      for (const machine of machines) expect(machine.owner !== undefined || world.free(machine)).toBe(true);
-    },
-  );
-  fc.assert(property, { numRuns: 2_000 });
-  // The network was bad enough to see every end.
-  expect([...outcomes].sort()).toEqual(['abandon', 'deliver', 'died', 'give_up', 'nothing_fits']);
+describe('an Idempotency-Key', () => {
+  const keyed = { home: 'a' };
+  const settle = (insteadOf?: string, attempt = 1): Step => ({
+    do: 'settle',
+    home: 'a',
+    claimed: { cell: 'b', claim: 'claim1', machine: 'm' },
+    insteadOf,
+    attempt,
+  });
+  const before: Event[] = [offer('a', 9), offer('b', 1), { kind: 'claimed', claim: 'claim1', machine: 'm' }];
+
+  test('is settled before the confirm', () => {
+    const won: Event = { kind: 'settled', claim: 'claim1', winner: { cell: 'b', claim: 'claim1', machine: 'm' } };
+    expect(walk(keyed, [...before, won]).slice(3)).toEqual([[settle()], [{ do: 'confirm', cell: 'b', claim: 'claim1', attempt: 1 }]]);
+  });
+
+  test('that another front settled first: its claim is confirmed, and the own one freed', () => {
+    const lost: Event = { kind: 'settled', claim: 'claim1', winner: { cell: 'a', claim: 'theirs', machine: 'n' } };
+    const steps = walk(keyed, [...before, lost, { kind: 'confirmed', claim: 'theirs' }]);
+    expect(steps.slice(4)).toEqual([
+      [
+        { do: 'free', cell: 'b', claim: 'claim1' },
+        { do: 'confirm', cell: 'a', claim: 'theirs', attempt: 1 },
+      ],
+      [{ do: 'deliver', cell: 'a', claim: 'theirs', machine: 'n' }],
+    ]);
+  });
+
+  test('of an earlier call is confirmed at once; over, it is taken from it', () => {
+    const known: Event = { ...offer('a', 9), settled: { cell: 'b', claim: 'old', machine: 'm', same: true } } as Event;
+    const events: Event[] = [
+      known,
+      offer('b', 1),
+      { kind: 'confirm_refused', claim: 'old' },
+      { kind: 'claimed', claim: 'claim1', machine: 'm' },
+    ];
+    expect(walk(keyed, events).slice(2)).toEqual([
+      [{ do: 'confirm', cell: 'b', claim: 'old', attempt: 1 }],
+      [claim('b', 1)],
+      [settle('old')],
+    ]);
+  });
+
+  test('is refused for another request, and while its home is absent', () => {
+    const other: Event = { ...offer('a', 9), settled: { cell: 'b', claim: 'old', machine: 'm', same: false } } as Event;
+    expect(walk(keyed, [other, offer('b', 1)]).at(-1)).toEqual([{ do: 'key_mismatch' }]);
+    expect(walk(keyed, [{ kind: 'no_offer', cell: 'a' }, offer('b', 1)]).at(-1)).toEqual([{ do: 'key_absent', home: 'a' }]);
+    const unknown = (attempt: number): Event => ({ kind: 'settle_unknown', claim: 'claim1', attempt });
+    expect(walk(keyed, [...before, unknown(1), unknown(2), unknown(3)]).slice(4)).toEqual([
+      [settle(undefined, 2)],
+      [settle(undefined, 3)],
+      [
+        { do: 'free', cell: 'b', claim: 'claim1' },
+        { do: 'key_absent', home: 'a' },
+      ],
+    ]);
+  });
 });

@@ -1,137 +1,233 @@
 /**
  * Allocating over many cells, as a pure state machine: ask, claim, confirm (architecture §8). It is told what happened and says what to do
- * next; `reach-allocate.ts` does it. What makes it safe whatever is lost, repeated or late:
+ * next; `reach-allocate.ts` does it. What makes it safe whatever is lost, repeated or late, together with the cells' rules for claims
+ * (cell/db/claim-rules.ts):
  *
- * - At most one claim is outstanding here, and a confirm goes only to the cell whose claim was granted last.
- * - A claim of unknown outcome is left to free itself. Nobody confirms it.
- * - A confirm of unknown outcome is repeated at the same cell only, and nothing is claimed anywhere after it.
+ * - Each claim has an id of its own, which is used once and at one cell. One claim at a time is outstanding here.
+ * - A claim that is given up (unknown outcome, caller gone, lost to another) is freed at its cell, and over there for good.
+ * - A confirm of unknown outcome is repeated at the same cell only, and nothing is claimed anywhere after it. Refused is final.
+ * - With an Idempotency-Key one cell, the key's home, says which claim the key stands for. A claim is confirmed only when its key stands for
+ *   it, and the key is taken from a claim only when that one is over. So of all claims for a key one is confirmed at most (decision 5).
  */
+import type { Spread } from '../contract/resources/constraints.ts';
+import { ranked, type Candidate, type Offered } from './spread.ts';
+
 export type Policy = 'best' | 'first';
 
-/** What a cell offers: the cost of its cheapest match; `null`: nothing matches. */
-export interface Offered {
-  readonly cost: number | null;
+/** A claim that was granted. */
+export interface Claimed {
+  readonly cell: string;
+  readonly claim: string;
+  readonly machine: string;
 }
 
 export type Event =
-  | { readonly kind: 'offer'; readonly cell: string; readonly offer: Offered }
+  /** `settled`: what the caller's key stands for, as far as this cell knows; `same`: for the same request. */
+  | { readonly kind: 'offer'; readonly cell: string; readonly offer: Offered; readonly settled?: Claimed & { readonly same: boolean } }
   | { readonly kind: 'no_offer'; readonly cell: string }
-  | { readonly kind: 'claimed'; readonly cell: string; readonly machine: string }
-  | { readonly kind: 'claim_refused' | 'claim_unknown'; readonly cell: string }
-  | { readonly kind: 'confirmed' | 'confirm_refused' | 'confirm_unknown'; readonly cell: string }
+  | { readonly kind: 'claimed'; readonly claim: string; readonly machine: string }
+  | { readonly kind: 'claim_refused' | 'claim_unknown'; readonly claim: string }
+  /** `winner`: what the key stands for now. */
+  | { readonly kind: 'settled'; readonly claim: string; readonly winner: Claimed }
+  | { readonly kind: 'settle_mismatch'; readonly claim: string }
+  | { readonly kind: 'settle_unknown' | 'confirm_unknown'; readonly claim: string; readonly attempt: number }
+  | { readonly kind: 'confirmed' | 'confirm_refused'; readonly claim: string }
   /** The caller has gone. */
   | { readonly kind: 'gone' };
 
 export type Step =
-  /** Go on waiting for offers. */
-  | { readonly do: 'wait' }
-  | { readonly do: 'claim'; readonly cell: string }
-  | { readonly do: 'confirm'; readonly cell: string; readonly attempt: number }
-  | { readonly do: 'deliver'; readonly cell: string; readonly machine: string }
+  | { readonly do: 'ask'; readonly cells: readonly string[] }
+  | { readonly do: 'claim'; readonly cell: string; readonly group: string | undefined; readonly claim: string }
+  | {
+      readonly do: 'settle';
+      readonly home: string;
+      readonly claimed: Claimed;
+      readonly insteadOf: string | undefined;
+      readonly attempt: number;
+    }
+  | { readonly do: 'confirm'; readonly cell: string; readonly claim: string; readonly attempt: number }
+  /** Tell the cell that the claim is given up; nobody waits for it. */
+  | { readonly do: 'free'; readonly cell: string; readonly claim: string }
+  | End;
+
+export type End =
+  | ({ readonly do: 'deliver' } & Claimed)
   /** The machine may be the caller's, and nobody can say. */
-  | { readonly do: 'give_up'; readonly cell: string; readonly machine: string }
+  | ({ readonly do: 'give_up' } & Claimed)
   /** `unsure`: a cell was absent or its claim is of unknown outcome, so trying again may help. */
   | { readonly do: 'nothing_fits'; readonly unsure: boolean }
+  /** The cell that knows the key does not answer; nothing was taken, or the key knows of it. */
+  | { readonly do: 'key_absent'; readonly home: string }
+  | { readonly do: 'key_mismatch' }
   | { readonly do: 'abandon' };
 
 /** How often a confirm is sent to the same cell before its outcome is given up. */
 export const confirmAttempts = 3;
+/** How often a key may turn out to stand for a claim that is over, before this front gives way to the others. */
+const mostRounds = 5;
 
 type Phase =
   | { readonly name: 'asking' }
-  | { readonly name: 'claiming'; readonly cell: string }
-  | { readonly name: 'confirming'; readonly cell: string; readonly machine: string; readonly attempt: number }
+  | { readonly name: 'claiming'; readonly cell: string; readonly claim: string }
+  | { readonly name: 'settling'; readonly claimed: Claimed; readonly attempt: number }
+  | { readonly name: 'confirming'; readonly claimed: Claimed; readonly attempt: number }
   | { readonly name: 'over' };
 
-export interface Allocation {
+export interface Plan {
   readonly policy: Policy;
+  /** In the order in which to ask; the key's home first, where there is one. */
+  readonly cells: readonly string[];
+  /** How many to ask at first; each further round asks as many again as were asked before. */
+  readonly sample: number;
+  readonly spread?: Spread | undefined;
+  /** The cell that says which claim the caller's key stands for. */
+  readonly home?: string | undefined;
+  /** The id of the n-th claim of this allocation. */
+  readonly claimId: (n: number) => string;
+}
+
+export interface Allocation extends Plan {
   readonly phase: Phase;
   /** Cells that have not said what they offer. */
   readonly waiting: ReadonlySet<string>;
-  /** Cells with a match, cheapest first, not tried yet. */
-  readonly candidates: readonly { readonly cell: string; readonly cost: number }[];
+  readonly unasked: readonly string[];
+  readonly offers: ReadonlyMap<string, Offered>;
+  readonly tried: ReadonlySet<string>;
+  readonly claims: number;
+  /** What the key stands for, as an offer has said. */
+  readonly settled: (Claimed & { readonly same: boolean }) | undefined;
+  /** The claim that the key stands for and that is over. */
+  readonly dead: string | undefined;
+  readonly rounds: number;
   readonly unsure: boolean;
 }
 
-export function beginAllocation(policy: Policy, cells: readonly string[]): Allocation {
-  return { policy, phase: { name: 'asking' }, waiting: new Set(cells), candidates: [], unsure: false };
+type Turn = readonly [Allocation, readonly Step[]];
+
+export function beginAllocation(plan: Plan): Turn {
+  return proceed({
+    ...plan,
+    phase: { name: 'asking' },
+    waiting: new Set(),
+    unasked: plan.cells,
+    offers: new Map(),
+    tried: new Set(),
+    claims: 0,
+    settled: undefined,
+    dead: undefined,
+    rounds: 0,
+    unsure: false,
+  });
 }
 
-type Turn = readonly [Allocation, Step];
+function end(state: Allocation, how: End, ...before: Step[]): Turn {
+  return [{ ...state, phase: { name: 'over' } }, [...before, how]];
+}
 
-/** What to do when no claim is outstanding: claim at the next candidate, wait for more offers, or give up. */
-function proceed(state: Allocation): Turn {
-  const [next, ...candidates] = state.candidates;
-  const enough = state.policy === 'first' || state.waiting.size === 0;
-  if (next && enough)
-    return [
-      { ...state, candidates, phase: { name: 'claiming', cell: next.cell } },
-      { do: 'claim', cell: next.cell },
-    ];
-  if (state.waiting.size > 0) return [{ ...state, phase: { name: 'asking' } }, { do: 'wait' }];
+function keyOf({ cell, group }: Pick<Candidate, 'cell' | 'group'>): string {
+  return `${cell} ${group ?? ''}`;
+}
+
+function confirm(state: Allocation, { cell, claim, machine }: Claimed, attempt = 1): Turn {
   return [
-    { ...state, phase: { name: 'over' } },
-    { do: 'nothing_fits', unsure: state.unsure },
+    { ...state, phase: { name: 'confirming', claimed: { cell, claim, machine }, attempt } },
+    [{ do: 'confirm', cell, claim, attempt }],
   ];
 }
 
-function heard(state: Allocation, cell: string, cost: number | null): Allocation {
-  const waiting = new Set(state.waiting);
-  waiting.delete(cell);
-  const candidates = cost === null ? state.candidates : [...state.candidates, { cell, cost }].sort((a, b) => a.cost - b.cost);
-  return { ...state, waiting, candidates };
+function settle(state: Allocation, home: string, claimed: Claimed, attempt = 1): Turn {
+  const step: Step = { do: 'settle', home, claimed, insteadOf: state.dead, attempt };
+  return [{ ...state, phase: { name: 'settling', claimed, attempt } }, [step]];
+}
+
+/** What to do when no claim is outstanding: what the key stands for, the next candidate, more offers, more cells, or the end. */
+function proceed(state: Allocation): Turn {
+  const { home, settled, waiting, unasked, offers } = state;
+  if (home !== undefined && waiting.size === 0 && !unasked.includes(home)) {
+    if (settled && !settled.same) return end(state, { do: 'key_mismatch' });
+    if (settled) return confirm({ ...state, settled: undefined }, settled);
+    if (!offers.has(home) || state.rounds > mostRounds) return end(state, { do: 'key_absent', home });
+  }
+  const mayHurry = state.policy === 'first' && state.spread === undefined && home === undefined;
+  const next = mayHurry || waiting.size === 0 ? ranked(offers, state.spread).find((one) => !state.tried.has(keyOf(one))) : undefined;
+  if (next) {
+    const { cell, group } = next;
+    const claim = state.claimId(state.claims + 1);
+    const tried = new Set([...state.tried, keyOf(next)]);
+    return [{ ...state, tried, claims: state.claims + 1, phase: { name: 'claiming', cell, claim } }, [{ do: 'claim', cell, group, claim }]];
+  }
+  if (waiting.size > 0) return [{ ...state, phase: { name: 'asking' } }, []];
+  if (unasked.length === 0) return end(state, { do: 'nothing_fits', unsure: state.unsure });
+  const asked = state.cells.length - unasked.length;
+  const cells = unasked.slice(0, Math.max(1, asked === 0 ? state.sample : asked));
+  const more = { ...state, phase: { name: 'asking' as const }, waiting: new Set(cells), unasked: unasked.slice(cells.length) };
+  return [more, [{ do: 'ask', cells }]];
 }
 
 function onOffer(state: Allocation, event: Event & { readonly kind: 'offer' | 'no_offer' }): Turn {
-  if (!state.waiting.has(event.cell)) return [state, { do: 'wait' }];
-  const cost = event.kind === 'offer' ? event.offer.cost : null;
-  const next = { ...heard(state, event.cell, cost), unsure: state.unsure || event.kind === 'no_offer' };
-  return state.phase.name === 'asking' ? proceed(next) : [next, { do: 'wait' }];
+  if (!state.waiting.has(event.cell)) return [state, []];
+  const waiting = new Set(state.waiting);
+  waiting.delete(event.cell);
+  // Should two cells know the key, as after a change of the registry, its home is right.
+  const told = event.kind === 'offer' ? event.settled : undefined;
+  const settled = event.cell === state.home ? (told ?? state.settled) : (state.settled ?? told);
+  const next =
+    event.kind === 'no_offer'
+      ? { ...state, waiting, unsure: true }
+      : { ...state, waiting, offers: new Map([...state.offers, [event.cell, event.offer]]), settled };
+  return state.phase.name === 'asking' ? proceed(next) : [next, []];
 }
 
-function onConfirm(state: Allocation, phase: Phase & { name: 'confirming' }, kind: Event['kind']): Turn {
-  const { cell, machine, attempt } = phase;
-  if (kind === 'confirmed')
-    return [
-      { ...state, phase: { name: 'over' } },
-      { do: 'deliver', cell, machine },
-    ];
-  // Refused means: the claim has run out and nobody has the machine by it. Also after an unknown confirm, for then that one never arrived.
-  if (kind === 'confirm_refused') return proceed({ ...state, unsure: true });
-  if (attempt < confirmAttempts) {
-    return [
-      { ...state, phase: { ...phase, attempt: attempt + 1 } },
-      { do: 'confirm', cell, attempt: attempt + 1 },
-    ];
+function onClaiming(state: Allocation, { cell, claim }: Phase & { name: 'claiming' }, event: Event): Turn {
+  if (event.kind === 'claimed') {
+    const claimed = { cell, claim, machine: event.machine };
+    return state.home === undefined ? confirm(state, claimed) : settle(state, state.home, claimed);
   }
-  return [
-    { ...state, phase: { name: 'over' } },
-    { do: 'give_up', cell, machine },
-  ];
+  if (event.kind === 'claim_refused') return proceed(state);
+  if (event.kind !== 'claim_unknown') return [state, []];
+  const [next, steps] = proceed({ ...state, unsure: true });
+  return [next, [{ do: 'free', cell, claim }, ...steps]];
+}
+
+function onSettling(state: Allocation, { claimed, attempt }: Phase & { name: 'settling' }, event: Event, home: string): Turn {
+  const free: Step = { do: 'free', cell: claimed.cell, claim: claimed.claim };
+  if (event.kind === 'settle_mismatch') return end(state, { do: 'key_mismatch' }, free);
+  if (event.kind === 'settle_unknown' && event.attempt === attempt) {
+    // Freed, it can do no harm: should the key stand for it after all, the next call finds it over and takes the key from it.
+    return attempt < confirmAttempts ? settle(state, home, claimed, attempt + 1) : end(state, { do: 'key_absent', home }, free);
+  }
+  if (event.kind !== 'settled') return [state, []];
+  const [next, steps] = confirm(state, event.winner);
+  return [next, event.winner.claim === claimed.claim ? steps : [free, ...steps]];
+}
+
+function onConfirming(state: Allocation, { claimed, attempt }: Phase & { name: 'confirming' }, event: Event): Turn {
+  if (event.kind === 'confirmed') return end(state, { do: 'deliver', ...claimed });
+  // Nobody has the machine by it, and nobody ever will. Also after an unknown confirm, for then that one never arrived.
+  if (event.kind === 'confirm_refused') {
+    if (state.home === undefined) return proceed({ ...state, unsure: true });
+    return proceed({ ...state, unsure: true, dead: claimed.claim, rounds: state.rounds + 1, tried: new Set() });
+  }
+  if (event.kind !== 'confirm_unknown' || event.attempt !== attempt) return [state, []];
+  return attempt < confirmAttempts ? confirm(state, claimed, attempt + 1) : end(state, { do: 'give_up', ...claimed });
+}
+
+function onGone(state: Allocation, phase: Phase): Turn {
+  // A confirm that is under way cannot be called back; it is seen through.
+  if (phase.name === 'confirming') return [state, []];
+  if (phase.name === 'claiming') return end(state, { do: 'abandon' }, { do: 'free', cell: phase.cell, claim: phase.claim });
+  if (phase.name === 'settling') return end(state, { do: 'abandon' }, { do: 'free', cell: phase.claimed.cell, claim: phase.claimed.claim });
+  return end(state, { do: 'abandon' });
 }
 
 /** One step. An event that does not belong to the present phase changes nothing. */
 export function step(state: Allocation, event: Event): Turn {
-  const { phase } = state;
-  if (phase.name === 'over') return [state, { do: 'wait' }];
-  if (event.kind === 'gone') {
-    // A confirm that is under way cannot be called back; it is seen through. Everything before it frees itself.
-    return phase.name === 'confirming' ? [state, { do: 'wait' }] : [{ ...state, phase: { name: 'over' } }, { do: 'abandon' }];
-  }
+  const { phase, home } = state;
+  if (phase.name === 'over') return [state, []];
+  if (event.kind === 'gone') return onGone(state, phase);
   if (event.kind === 'offer' || event.kind === 'no_offer') return onOffer(state, event);
-  if (phase.name === 'claiming' && event.cell === phase.cell) {
-    if (event.kind === 'claimed') {
-      const { cell, machine } = event;
-      return [
-        { ...state, phase: { name: 'confirming', cell, machine, attempt: 1 } },
-        { do: 'confirm', cell, attempt: 1 },
-      ];
-    }
-    if (event.kind === 'claim_refused' || event.kind === 'claim_unknown') {
-      return proceed({ ...state, unsure: state.unsure || event.kind === 'claim_unknown' });
-    }
-  }
-  const confirms = event.kind === 'confirmed' || event.kind === 'confirm_refused' || event.kind === 'confirm_unknown';
-  if (phase.name === 'confirming' && event.cell === phase.cell && confirms) return onConfirm(state, phase, event.kind);
-  return [state, { do: 'wait' }];
+  if (phase.name === 'claiming' && event.claim === phase.claim) return onClaiming(state, phase, event);
+  if (phase.name === 'settling' && home !== undefined && event.claim === phase.claimed.claim) return onSettling(state, phase, event, home);
+  if (phase.name === 'confirming' && event.claim === phase.claimed.claim) return onConfirming(state, phase, event);
+  return [state, []];
 }

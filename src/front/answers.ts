@@ -62,10 +62,16 @@ export function namesOf(cells: readonly CellEntry[]): string {
 }
 
 /** `asked=50 answered=49 absent=c17`. */
-export function musterCells({ asked, absent, out }: Pick<Answers, 'asked' | 'absent' | 'out'>): string {
+export function musterCells({
+  asked,
+  absent,
+  out,
+  drained = [],
+}: Pick<Answers, 'asked' | 'absent' | 'out'> & { readonly drained?: readonly CellEntry[] }): string {
   const parts = [`asked=${asked.length}`, `answered=${asked.length - absent.length}`];
   if (absent.length > 0) parts.push(`absent=${namesOf(absent)}`);
   if (out.length > 0) parts.push(`out=${namesOf(out)}`);
+  if (drained.length > 0) parts.push(`drained=${namesOf(drained)}`);
   return parts.join(' ');
 }
 

@@ -10,10 +10,10 @@ const close = Buffer.from(']');
 const longestElement = 16 << 20;
 
 /** The arrays one behind the other, without parsing. @throws whatever a source throws, and BrokenArray. */
-export async function* concatenated(sources: readonly Bytes[]): AsyncGenerator<Uint8Array> {
+export async function* concatenated(sources: Iterable<Bytes> | AsyncIterable<Bytes>): AsyncGenerator<Uint8Array> {
   yield open;
   let any = false;
-  for (const source of sources) {
+  for await (const source of sources) {
     const scanner = new ArrayScanner();
     let begun = false;
     for await (const chunk of source) {

@@ -60,6 +60,8 @@ export interface CellLineOptions {
   readonly cells: () => readonly CellEntry[];
   readonly onBreaker: (cell: CellEntry, open: boolean) => void;
   readonly probeMs?: number;
+  /** PEM: the only authorities that vouch for cells' HTTPS; undefined: those that Node knows. */
+  readonly ca?: string | undefined;
 }
 
 interface Line {
@@ -108,13 +110,12 @@ export function openCellLine(options: CellLineOptions): CellLine {
   const lines = new Map<string, Line>();
   const budget = retryBudget(options.retries);
 
-  const lineOf = (cell: CellEntry): Line => {
-    const origin = new URL(cell.url).origin;
+  const lineTo = (origin: string): Line => {
     const known = lines.get(origin);
     if (known) return known;
     const pool = new Pool(origin, {
       connections: options.connections,
-      connect: { timeout: connectMs },
+      connect: { timeout: connectMs, ...(options.ca === undefined ? {} : { ca: options.ca }) },
       // The deadline is each call's own.
       headersTimeout: 0,
       bodyTimeout: silentMs,
@@ -123,12 +124,14 @@ export function openCellLine(options: CellLineOptions): CellLine {
     lines.set(origin, made);
     return made;
   };
-
+  const linesOf = (cell: CellEntry): Line[] => originsOf(cell).map(lineTo);
+  const usable = (cell: CellEntry): boolean => linesOf(cell).some((line) => !line.breaker.open());
+  /** A cell is there when any of its processes is. */
   const settle = (cell: CellEntry, line: Line, good: boolean): void => {
-    const before = line.breaker.open();
+    const before = usable(cell);
     if (good) line.breaker.succeeded();
     else line.breaker.failed();
-    if (line.breaker.open() !== before) options.onBreaker(cell, !before);
+    if (usable(cell) !== before) options.onBreaker(cell, before);
   };
 
   const attempt = async (cell: CellEntry, line: Line, outgoing: Outgoing, waiting: Waiting): Promise<CellReply> => {
@@ -167,8 +170,8 @@ export function openCellLine(options: CellLineOptions): CellLine {
   };
 
   const send: CellLine['send'] = async (cell, outgoing, waiting) => {
-    const line = lineOf(cell);
-    if (line.breaker.open()) throw new Absent(cell, false, 'did not answer before, and is being probed');
+    const [line, other = line] = linesOf(cell).filter((one) => !one.breaker.open());
+    if (line === undefined || other === undefined) throw new Absent(cell, false, 'did not answer before, and is being probed');
     budget.earn();
     const until = performance.now() + waiting.ms;
     try {
@@ -177,13 +180,14 @@ export function openCellLine(options: CellLineOptions): CellLine {
       if (!(error instanceof Absent)) throw error;
       const left = until - performance.now();
       const harmless = !error.sent || outgoing.method === 'GET';
-      if (!harmless || left < waiting.ms / 2 || line.breaker.open() || !budget.spend()) throw error;
-      return attempt(cell, line, outgoing, { ...waiting, ms: left });
+      // Another process of the cell that was not asked yet costs nothing; the same one again does.
+      const free = other !== line && !error.sent;
+      if (!harmless || (!free && left < waiting.ms / 2) || other.breaker.open() || (!free && !budget.spend())) throw error;
+      return attempt(cell, other, outgoing, { ...waiting, ms: Math.max(1, left) });
     }
   };
 
-  const probe = async (cell: CellEntry): Promise<void> => {
-    const line = lineOf(cell);
+  const probe = async (cell: CellEntry, line: Line): Promise<void> => {
     if (!line.breaker.open()) return;
     try {
       const reply = await line.pool.request({ method: 'GET', path: '/readyz', signal: AbortSignal.timeout(connectMs) });
@@ -193,17 +197,35 @@ export function openCellLine(options: CellLineOptions): CellLine {
       // Still absent: the next probe is a second away.
     }
   };
-  const timer = setInterval(() => void Promise.all(options.cells().map(probe)), options.probeMs ?? 1_000);
+  /** A cell that moved, or is not in the registry any more: what is under way ends well, then its connections close. */
+  const letGo = (): void => {
+    const origins = new Set(options.cells().flatMap(originsOf));
+    for (const [origin, { pool }] of lines) {
+      if (origins.has(origin)) continue;
+      lines.delete(origin);
+      void pool.close().catch(() => undefined);
+    }
+  };
+  const look = (): void => {
+    letGo();
+    void Promise.all(options.cells().flatMap((cell) => linesOf(cell).map((line) => probe(cell, line))));
+  };
+  const timer = setInterval(look, options.probeMs ?? 1_000);
   timer.unref();
 
   return {
     send,
-    usable: (cell) => !lineOf(cell).breaker.open(),
+    usable,
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
       await Promise.all([...lines.values()].map(({ pool }) => pool.destroy()));
     },
   };
+}
+
+/** A cell with several processes has several addresses, with commas between them: each as good as the others. */
+function originsOf(cell: CellEntry): string[] {
+  return cell.url.split(',').map((url) => new URL(url.trim()).origin);
 }
 
 function keptHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string | string[]> {

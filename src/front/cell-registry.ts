@@ -1,17 +1,26 @@
 /** The cells a front knows of: the hub's registry as its replica has it, or a fixed list. */
+import { fail, type Failure } from '../contract/errors.ts';
 import type { GlobalReader } from '../global/document.ts';
+import { stateOfCell } from '../global/member-state.ts';
 
 export interface CellEntry {
   readonly name: string;
   readonly number: number;
+  /** Where it answers; several with commas between them where it has several processes. */
   readonly url: string;
   /** An operator says that it is not there. */
   readonly out: boolean;
+  /** An operator says that it gets nothing new: no machines, no allocations. */
+  readonly drained: boolean;
 }
+
+/** A cell that was retired: nobody asks it any more, and its ids are known to be gone. */
+export type RetiredCell = Pick<CellEntry, 'name' | 'number' | 'url'>;
 
 export interface CellRegistry {
   /** In the order of their numbers. */
   list(): readonly CellEntry[];
+  retired(): readonly RetiredCell[];
 }
 
 /** Cells that were invited and have not joined have no address and hold nothing: they are left out. */
@@ -24,15 +33,26 @@ export function replicaRegistry(reader: GlobalReader): CellRegistry {
     list: () =>
       (known ??= reader
         .list('cell')
-        .filter((cell) => URL.canParse(cell.url))
-        .map(({ name, number, url, out }) => ({ name, number, url, out }))
+        .filter((cell) => cell.url.split(',').every((url) => URL.canParse(url.trim())))
+        .map((cell) => entryOf(cell.name, cell.number, cell.url, stateOfCell(cell)))
         .sort((a, b) => a.number - b.number)),
+    retired: () => reader.retired('cell'),
   };
 }
 
-export function fixedRegistry(cells: readonly Omit<CellEntry, 'out'>[]): CellRegistry {
-  const known = cells.map((cell) => ({ ...cell, out: false })).sort((a, b) => a.number - b.number);
-  return { list: () => known };
+function entryOf(name: string, number: number, url: string, state: 'in' | 'drained' | 'out'): CellEntry {
+  return { name, number, url, out: state === 'out', drained: state === 'drained' };
+}
+
+export function fixedRegistry(cells: readonly Omit<CellEntry, 'out' | 'drained'>[]): CellRegistry {
+  const known = cells.map(({ name, number, url }) => entryOf(name, number, url, 'in')).sort((a, b) => a.number - b.number);
+  return { list: () => known, retired: () => [] };
+}
+
+/** Why there is no cell of this name or number: it was retired; undefined when there never was one. */
+export function whyGone(registry: CellRegistry, cell: { readonly name: string } | { readonly number: number }): Failure | undefined {
+  const gone = registry.retired().find((one) => ('name' in cell ? one.name === cell.name : one.number === cell.number));
+  return gone && fail('cell_retired', { cell: gone.name });
 }
 
 export function cellNamed(registry: CellRegistry, name: string): CellEntry | undefined {

@@ -70,6 +70,23 @@ test('a cell that breaks off is told of', async () => {
   expect(dataOf(events)).toEqual(['one', 'more']);
 });
 
+test('the cursor holds when a cell drops out and when it returns: its events are not lost', async () => {
+  const [one, two] = fleet.cells;
+  one!.events.push(change('one-0'));
+  two!.events.push(change('two-0'));
+  const whole = await read(await open(), 2);
+  two!.faults.set('Events.stream', 503);
+  one!.events.push(change('one-1'));
+  two!.events.push(change('two-1'));
+  const without = await open(whole.at(-1)!.id);
+  expect(without.headers.get('muster-cells')).toBe('asked=2 answered=1 absent=c2');
+  const part = await read(without, 1);
+  expect(dataOf(part)).toEqual(['one-1']);
+  two!.faults.clear();
+  one!.events.push(change('one-2'));
+  expect(dataOf(await read(await open(part.at(-1)!.id), 2)).toSorted()).toEqual(['one-2', 'two-1']);
+});
+
 test('a client that takes nothing holds up the cells, not the memory', async () => {
   const [one] = fleet.cells;
   for (let n = 0; n < 20_000; n += 1) one!.events.push(change(`${n} ${'x'.repeat(4_000)}`));

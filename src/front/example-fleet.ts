@@ -18,9 +18,11 @@ import { memoryLog } from '../http/example-program.ts';
 import { json, stream, text } from '../http/reply.ts';
 import { createLooseServer, type Server } from '../http/server.ts';
 import { replicaRegistry } from './cell-registry.ts';
+import { allocationHandlers } from './example-allocation.ts';
 import { startFront, type Front } from './front.ts';
 import type { FrontConfig } from './config.ts';
 import type { Home } from './home.ts';
+import { replicaPlaces } from './reach-place.ts';
 import { assertingVouch } from './vouch.ts';
 
 export const adminKey = 'consumer:token-admin:secret-of-the-admin';
@@ -52,6 +54,10 @@ export interface ExampleCell {
   }[];
   readonly faults: Map<string, Fault>;
   readonly events: ServerEvent[];
+  /** What Idempotency-Keys stand for, by user and key. */
+  readonly keys: Map<string, { readonly cell: number; readonly claim: string; readonly system_id: string; readonly request: string }>;
+  /** Claims that were given up. */
+  readonly over: Set<string>;
   /** How many of them have left the cell's memory. */
   readonly sent: { events: number };
   stop(): Promise<void>;
@@ -68,6 +74,9 @@ const routeIds = [
   'Machines.ask',
   'Machines.claim',
   'Machines.confirm',
+  'Machines.free_claim',
+  'Machines.mark_delivered',
+  'Machines.settle_key',
   'Machines.create',
   'Machines.release',
   'Machines.accept_all',
@@ -149,29 +158,7 @@ function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof rou
         by_zone: Object.fromEntries(machines.map(({ zone }) => [zone, machines.filter((one) => one.zone === zone).length])),
       }),
     'Machines.is_registered': (call) => json(machines.some((machine) => machine.hostname === call.params['mac_address'])),
-    'Machines.ask': (call) => {
-      const best = cheapest(call);
-      const ready = machines.filter(free).length;
-      return {
-        best: best ? { system_id: best.system_id, cost: best.cost } : null,
-        ready,
-        matching: best ? 1 : 0,
-        ruled_out: best ? {} : { zone: ready },
-      };
-    },
-    'Machines.claim': (call) => {
-      const claim = String(call.params['claim']);
-      const machine = machines.find((one) => one.claim === claim) ?? cheapest(call);
-      if (!machine) throw fail('none_available', { text: 'No machine available.' });
-      Object.assign(machine, { claim, claimedUntil: Date.now() + 30_000 });
-      return { claim, system_id: machine.system_id, expires_in: 30 };
-    },
-    'Machines.confirm': (call) => {
-      const machine = machines.find((one) => one.claim === call.params['claim']);
-      if (!machine) throw fail('claim_refused', { text: 'This claim has run out.' });
-      machine.owner = (call.caller as { username?: string }).username ?? '';
-      return json(shown(machine));
-    },
+    ...allocationHandlers(cell, { free, cheapest, shown }),
     'Machines.allocate': (call) => json(shown(cheapest(call)!)),
     'Machines.create': (call) => {
       const machine = {
@@ -254,8 +241,8 @@ export interface Fleet extends AsyncDisposable {
   readonly home: Home;
   /** Tell every replica of documents. */
   tell(...documents: Document[]): void;
-  /** Mark a cell out, or in again. */
-  mark(name: string, out: boolean): void;
+  /** Mark a cell out, drained, or in again. */
+  mark(name: string, out: boolean | 'drained'): void;
   start(config?: Partial<FrontConfig>): Promise<Front>;
 }
 
@@ -279,6 +266,8 @@ async function startCell(
     seen: [] as ExampleCell['seen'][number][],
     faults: new Map<string, Fault>(),
     events: [],
+    keys: new Map(),
+    over: new Set<string>(),
     sent: { events: 0 },
   };
   const authenticate = createAuthenticate({ reader: memory, audience: name, sessionKey: generateSigningKey().publicKey });
@@ -301,6 +290,8 @@ async function startCell(
     program: 'cell',
     version: '0',
     log: memoryLog().log,
+    // What hangs as a whole has no answer for probes either.
+    unready: () => (cell.faults.get('all') === undefined ? undefined : fail('database_away', { program: 'cell' })),
     authenticate,
     table,
     described: routes,
@@ -323,8 +314,8 @@ export async function exampleFleet(size: number): Promise<Fleet> {
   };
   const cells: ExampleCell[] = [];
   for (let number = 1; number <= size; number += 1) cells.push(await startCell(`c${number}`, number, memory, 0));
-  const cellDocument = ({ name, number, url }: ExampleCell, out: boolean) =>
-    putDocument('cell', number, { number, name, url, key: key.text, out });
+  const cellDocument = ({ name, number, url }: ExampleCell, out: boolean | 'drained') =>
+    putDocument('cell', number, { number, name, url, key: key.text, out: out === true, drained: out === 'drained' });
   tell(
     putDocument('user', 1, { id: 1, username: 'admin', email: '', is_superuser: true, is_local: true, generation: 1 }),
     putDocument('user', 2, { id: 2, username: 'ann', email: '', is_superuser: false, is_local: true, generation: 3 }),
@@ -342,7 +333,7 @@ export async function exampleFleet(size: number): Promise<Fleet> {
     vouch: assertingVouch(memory, key, 'f1', Date.now),
     reads: new Map(Object.entries(createGlobalReads({ reader: memory }) as unknown as Record<string, LooseHandler>)),
     hub: undefined,
-    cellOfDomain: (name) => memory.get('domain_name', name)?.cell,
+    places: replicaPlaces(memory),
     revision: () => 'access=1.1 config=1.1',
     lag: () => 0,
     unready: () => undefined,
@@ -365,6 +356,7 @@ export async function exampleFleet(size: number): Promise<Fleet> {
         call_ms: 1200,
         hub_ms: 500,
         allocate: 'best',
+        ask_sample: 8,
         retries: 0.1,
         connections: 8,
       };

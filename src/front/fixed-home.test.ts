@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { pino } from 'pino';
 import { createClient } from '../http/client.ts';
 import { oauthHeader } from '../http/oauth.ts';
-import { adminKey, exampleFleet, type Fleet } from './example-fleet.ts';
+import { adminKey, exampleFleet, userKey, type Fleet } from './example-fleet.ts';
 import { startFront, type Front } from './front.ts';
 
 let fleet: Fleet;
@@ -18,6 +18,7 @@ async function openFront(cells: Fleet['cells']): Promise<Front> {
     call_ms: 1200,
     hub_ms: 500,
     allocate: 'best' as const,
+    ask_sample: 8,
     retries: 0.1,
     connections: 4,
   };
@@ -57,4 +58,25 @@ test('what is global belongs to the only cell; with several, the URL must say wh
   expect(await client.call('Zones.create', {}, { name: 'z' }, { cell: 'c2' })).toMatchObject({ cell: 'c2' });
   await using alone = await openFront(fleet.cells.slice(0, 1));
   expect(await createClient({ url: alone.url, key: adminKey }).call('Zones.create', {}, { name: 'z' })).toMatchObject({ cell: 'c1' });
+});
+
+test('machines are allocated without a hub, too; a key is one machine at two such fronts, and not the same for two people', async () => {
+  await using other = await openFront(fleet.cells);
+  const allocate = async (at: Front, key: string, person: string): Promise<string> => {
+    const client = createClient({ url: at.url, key: person });
+    return (await client.call('Machines.allocate', {}, {}, { idempotencyKey: key })).system_id;
+  };
+  const ids = await Promise.all([front, other, front, other].map((at) => allocate(at, 'k', adminKey)));
+  expect(new Set(ids).size).toBe(1);
+  expect(await allocate(other, 'k', userKey)).not.toBe(ids[0]);
+  expect(fleet.cells.flatMap(({ machines }) => machines.filter(({ owner }) => owner !== '').map(({ owner }) => owner)).toSorted()).toEqual([
+    'admin',
+    'ann',
+  ]);
+});
+
+test('creating needs the name of a cell where there are several', async () => {
+  const client = createClient({ url: front.url, key: adminKey });
+  await expect(client.call('Fabrics.create', {}, { name: 'f' })).rejects.toMatchObject({ code: 'unplaced' });
+  expect(await client.call('Fabrics.create', {}, { name: 'f', cell: 'c2' })).toMatchObject({ cell: 'c2' });
 });

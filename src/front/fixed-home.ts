@@ -91,7 +91,7 @@ export function fixedHome(config: FrontConfig, line: () => CellLine): Home {
     vouch: ({ request }) => credentials.get(request) ?? {},
     reads: new Map(),
     hub: undefined,
-    cellOfDomain: () => undefined,
+    places: { cellOfDomain: () => undefined, cellOfZone: () => undefined },
     revision: () => '',
     lag: () => undefined,
     unready: () => undefined,

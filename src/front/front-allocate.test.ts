@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { oauthHeader } from '../http/oauth.ts';
-import { adminKey, exampleFleet, userKey, type Fleet } from './example-fleet.ts';
+import { homesOf } from './ask-order.ts';
+import { adminKey, exampleFleet, userKey, type ExampleCell, type Fleet } from './example-fleet.ts';
 import type { Front } from './front.ts';
 
 let fleet: Fleet;
@@ -51,7 +52,7 @@ test("nothing fits: MAAS's sentence, what each constraint ruled out in each cell
   const reply = await allocate({ zone: 'moon', mem: '2048' });
   expect([reply.status, reply.headers.get('retry-after')]).toEqual([409, null]);
   expect((await reply.text()).split('\n')).toEqual([
-    "No available machine matches constraints: [('zone', ['moon']), ('mem', ['2048'])] (resolved to \"zone=moon mem=2048\")",
+    "No available machine matches constraints: [('zone', ['moon']), ('mem', ['2048'])] (resolved to \"zone=moon mem=2048.0\")",
     'Cell c1: 3 ready; zone rules out 3.',
     'Cell c2: 3 ready; zone rules out 3.',
     'Absent: c3; what they have is not known.',
@@ -105,6 +106,8 @@ test('a caller that goes before the confirm gets no machine', async () => {
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(fleet.cells.flatMap((one) => one.seen).some((one) => one.route === 'Machines.confirm')).toBe(false);
   expect(owners()).toEqual([]);
+  // And the cell is told at once, before the claim would have freed itself.
+  await expect.poll(() => cell(1).over.size).toBe(1);
 });
 
 test('first: whoever answers first, without waiting for the slow', async () => {
@@ -115,15 +118,138 @@ test('first: whoever answers first, without waiting for the slow', async () => {
   expect(performance.now() - before).toBeLessThan(750);
 });
 
-test('the same Idempotency-Key is the same machine; a stranger with that key gets another', async () => {
-  const once = (await (await allocate({}, { 'idempotency-key': 'k' })).json()) as { system_id: string };
-  const again = (await (await allocate({}, { 'idempotency-key': 'k' })).json()) as { system_id: string };
-  expect(again.system_id).toBe(once.system_id);
-  expect(owners()).toEqual(['ann']);
-  const other = await allocate({}, { 'idempotency-key': 'k', authorization: oauthHeader(adminKey) });
-  expect(((await other.json()) as { system_id: string }).system_id).not.toBe(once.system_id);
-  await cell(2).stop();
-  expect((await allocate({}, { 'idempotency-key': 'k2' })).status).toBe(503);
+/** Allocate with a key, at any front. */
+const keyed = (key: string, at: Front = front, fields: Record<string, string> = {}): Promise<Response> =>
+  fetch(`${at.url}/MAAS/api/2.0/machines/?op=allocate`, {
+    method: 'POST',
+    headers: { authorization: oauthHeader(userKey), 'idempotency-key': key },
+    body: new URLSearchParams(fields),
+  });
+const idOf = async (reply: Response | Promise<Response>): Promise<string> =>
+  ((await (await reply).json()) as { system_id: string }).system_id;
+const homeOf = (key: string): ExampleCell => homesOf(fleet.cells, 'ann', key)[0]!;
+/** A key whose home is this cell. */
+const keyOf = (number: number): string => Array.from({ length: 1_000 }, (_, n) => `key-${n}`).find((key) => homeOf(key).number === number)!;
+
+describe('an Idempotency-Key', () => {
+  test('is one machine, however often and at whichever front it is sent; a stranger with that key gets another', async () => {
+    const other = await fleet.start();
+    const once = await idOf(keyed('k'));
+    expect([await idOf(keyed('k')), await idOf(keyed('k', other))]).toEqual([once, once]);
+    expect(owners()).toEqual(['ann']);
+    const stranger = await allocate({}, { 'idempotency-key': 'k', authorization: oauthHeader(adminKey) });
+    expect(await idOf(stranger)).not.toBe(once);
+  });
+
+  test('at two fronts at the same moment: one machine, also where each would take another cell', async () => {
+    const other = await fleet.start({ allocate: 'first' });
+    for (const key of ['p', 'q', 'r']) {
+      const ids = await Promise.all([front, other, front, other].map((at) => idOf(keyed(key, at))));
+      expect(new Set(ids).size).toBe(1);
+    }
+    expect(owners()).toEqual(['ann', 'ann', 'ann']);
+    // Whoever lost has freed what it had claimed.
+    await expect
+      .poll(() => fleet.cells.flatMap((one) => one.machines).filter((one) => one.owner === '' && one.claim !== undefined))
+      .toEqual([]);
+  });
+
+  test('that was used with other constraints is noticed', async () => {
+    await keyed('k', front, { mem: '1' });
+    const reply = await keyed('k', front, { mem: '2' });
+    expect([reply.status, reply.headers.get('muster-error')]).toEqual([409, 'idempotency_mismatch']);
+    expect(owners()).toEqual(['ann']);
+  });
+
+  test('outlives a front that died between claim and confirm: the next front finds its claim', async () => {
+    cell(1).faults.set('Machines.confirm', 'hang');
+    const lost = keyed('k').catch(() => undefined);
+    await expect.poll(() => cell(1).seen.some((one) => one.route === 'Machines.confirm')).toBe(true);
+    await front.close(0);
+    await lost;
+    cell(1).faults.clear();
+    const other = await fleet.start();
+    expect(await idOf(keyed('k', other))).toBe(cell(1).machines[0]!.system_id);
+    expect(owners()).toEqual(['ann']);
+  });
+
+  test('waits for the cell that keeps it, and for no other', async () => {
+    await cell(2).stop();
+    const refused = await keyed(keyOf(2));
+    expect([refused.status, refused.headers.get('muster-error'), refused.headers.get('retry-after')]).toEqual([503, 'cell_absent', '10']);
+    expect((await keyed(keyOf(3))).status).toBe(200);
+    expect(owners()).toEqual(['ann']);
+  });
+
+  test('that cannot be settled takes nothing', async () => {
+    const key = keyOf(3);
+    cell(3).faults.set('Machines.settle_key', 503);
+    expect((await keyed(key)).status).toBe(503);
+    await expect.poll(() => cell(1).over.size).toBe(1);
+    expect(fleet.cells.flatMap((one) => one.seen).some((one) => one.route === 'Machines.confirm')).toBe(false);
+    cell(3).faults.clear();
+    expect((await keyed(key)).status).toBe(200);
+  });
+});
+
+describe('whom to ask', () => {
+  const asked = (): string[] => fleet.cells.filter((one) => one.seen.some(({ route }) => route === 'Machines.ask')).map(({ name }) => name);
+
+  test('a sample, which widens until one fits', async () => {
+    const narrow = await fleet.start({ ask_sample: 1 });
+    const ask = (fields: Record<string, string> = {}) =>
+      fetch(`${narrow.url}/MAAS/api/2.0/machines/?op=allocate`, {
+        method: 'POST',
+        headers: { authorization: oauthHeader(userKey) },
+        body: new URLSearchParams(fields),
+      });
+    const reply = await ask();
+    expect([reply.status, reply.headers.get('muster-cells')]).toEqual([200, 'asked=1 answered=1']);
+    expect(asked()).toHaveLength(1);
+    for (const machine of [...cell(1).machines, ...cell(3).machines]) machine.owner = 'bob';
+    for (const machine of cell(2).machines) machine.owner = '';
+    expect(await (await ask()).json()).toMatchObject({ cell: 'c2' });
+    for (const machine of cell(2).machines) machine.owner = 'bob';
+    const none = await ask();
+    expect([none.status, none.headers.get('muster-cells')]).toEqual([409, 'asked=3 answered=3']);
+    expect((await none.text()).split('\n')).toHaveLength(4);
+  });
+
+  test('all at once where a few machines are named', async () => {
+    const narrow = await fleet.start({ ask_sample: 1 });
+    const reply = await fetch(`${narrow.url}/MAAS/api/2.0/machines/?op=allocate`, {
+      method: 'POST',
+      headers: { authorization: oauthHeader(userKey) },
+      body: new URLSearchParams({ zone: 'far' }),
+    });
+    expect([reply.status, asked()]).toEqual([200, ['c1', 'c2', 'c3']]);
+  });
+
+  test('not a cell that does not answer, is out or is drained; each is named', async () => {
+    fleet.mark('c1', 'drained');
+    await cell(2).stop();
+    for (let n = 0; n < 3; n += 1) await fetch(`${front.url}/MAAS/api/2.0/machines/`, { headers: { authorization: oauthHeader(userKey) } });
+    const reply = await allocate();
+    expect(reply.headers.get('muster-cells')).toBe('asked=2 answered=1 absent=c2 drained=c1');
+    expect(await reply.json()).toMatchObject({ cell: 'c3' });
+    expect(asked()).toEqual(['c3']);
+  });
+});
+
+test('spread=cell: where the caller holds the fewest', async () => {
+  const cells: unknown[] = [];
+  for (let n = 0; n < 6; n += 1) cells.push(((await (await allocate({ spread: 'cell' })).json()) as { cell: string }).cell);
+  expect(cells.slice(0, 3).toSorted()).toEqual(['c1', 'c2', 'c3']);
+  expect(cells.slice(3).toSorted()).toEqual(['c1', 'c2', 'c3']);
+});
+
+test('the cell is told when the caller has its reply, and of nothing that nobody got', async () => {
+  await (await allocate()).text();
+  const told = () => fleet.cells.flatMap((one) => one.seen).filter((one) => one.route === 'Machines.mark_delivered').length;
+  await expect.poll(told).toBe(1);
+  for (const one of fleet.cells) one.faults.set('Machines.confirm', 503);
+  expect((await allocate()).status).toBe(504);
+  expect(told()).toBe(1);
 });
 
 test('dry_run says which and takes none', async () => {

@@ -30,6 +30,14 @@ export interface FrontContext {
   readonly gatherMs: number;
   readonly callMs: number;
   readonly log: Logger;
+  /** Carries out a call that takes or gives up a name of the fleet (`unique` of its route); left out where no hub reserves names. */
+  readonly uniquely?: (
+    context: FrontContext,
+    route: Route,
+    call: LooseCall,
+    cell: CellEntry,
+    go: () => Promise<BodyReply>,
+  ) => Promise<BodyReply>;
 }
 
 /** How one kind of reach carries out a call. */
@@ -71,6 +79,11 @@ export async function forward(
   carried: Carried = call,
 ): Promise<BodyReply> {
   if (cell.out) throw fail('cell_absent', { cell: cell.name });
+  const go = () => passCall(context, route, call, cell, carried);
+  return route.unique === null || !context.uniquely ? go() : context.uniquely(context, route, call, cell, go);
+}
+
+async function passCall(context: FrontContext, route: Route, call: LooseCall, cell: CellEntry, carried: Carried): Promise<BodyReply> {
   const encoded = await encodeCall(route, carried);
   try {
     const reply = await ask(context, call, cell, encoded, { keyed: true });

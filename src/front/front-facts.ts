@@ -16,6 +16,7 @@ export async function frontBodies(reader: GlobalReader, askHub: () => Promise<un
       number,
       name,
       url,
+      state: 'in',
       version: '',
       revision: null,
       seen: null,

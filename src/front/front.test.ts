@@ -215,6 +215,28 @@ describe('gather', () => {
     expect(sorted.map((one) => one.hostname)).toEqual(sorted.map((one) => one.hostname).toSorted());
   });
 
+  test('the place of a page holds when a cell drops out and when it returns', async () => {
+    const seen: string[] = [];
+    let after: string | null = null;
+    let page = 0;
+    do {
+      // Out for the second page: what it holds behind the place is not lost when it is back.
+      fleet.mark('c3', page === 1);
+      const query = new URLSearchParams({ sort: 'hostname', limit: '2', ...(after === null ? {} : { after }) });
+      const reply = await get(`machines/?${query}`);
+      expect(reply.headers.get('muster-cells')).toBe(page === 1 ? 'asked=2 answered=2 out=c3' : 'asked=3 answered=3');
+      seen.push(...((await reply.json()) as { hostname: string }[]).map(({ hostname }) => hostname));
+      after = reply.headers.get('muster-next');
+      page += 1;
+    } while (after !== null);
+    // In order, none twice; what c3 had between two places while it was out is all that is missing.
+    expect(seen).toEqual([...new Set(seen)].toSorted());
+    const all = fleet.cells.flatMap(({ machines }) => machines.map(({ hostname }) => hostname)).toSorted();
+    const missed = all.filter((name) => !seen.includes(name));
+    expect(missed.every((name) => name.endsWith('c3'))).toBe(true);
+    expect(missed.length).toBeLessThanOrEqual(1);
+  });
+
   test('findings and events: newest first over all cells', async () => {
     const findings = (await (await get('findings/')).json()) as { id: number }[];
     expect(findings.map((one) => one.id)).toEqual([3, 2, 1].map((number) => idOf(number, 1)));
@@ -250,6 +272,21 @@ describe('place', () => {
   test('an id or a reserved domain says where', async () => {
     expect(await (await post('machines/', { hostname: 'a', domain: String(idOf(2, 1)) })).json()).toMatchObject({ cell: 'c2' });
     expect(await (await post('machines/', { hostname: 'a', domain: 'two.site' })).json()).toMatchObject({ cell: 'c2' });
+  });
+
+  test('the zone says where, unless something nearer does', async () => {
+    fleet.tell({
+      kind: 'zone',
+      id: '9',
+      stream: 'config',
+      revision: { epoch: 1, n: 9 },
+      retired: false,
+      body: { id: 9, name: 'hall-2', description: '', cell: 'c2' },
+    });
+    const create = (fields: Record<string, string>) => post('machines/', { hostname: 'new', ...fields });
+    expect(await (await create({ zone: 'hall-2' })).json()).toMatchObject({ cell: 'c2' });
+    expect(await (await create({ zone: 'hall-2', cell: 'c3' })).json()).toMatchObject({ cell: 'c3' });
+    expect((await create({ zone: 'default' })).headers.get('muster-error')).toBe('unplaced');
   });
 
   test('nothing says where: 400 that names the cells; an unknown cell is a bad parameter', async () => {

@@ -2,6 +2,7 @@
  * A front: one API over all cells, the same API that each cell speaks. It holds nothing that lasts, reads each route's `reach` off the
  * contract, and knows no table and no rule of the domain (architecture §8).
  */
+import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { Gauge, Registry } from 'prom-client';
 import { fail } from '../contract/errors.ts';
@@ -14,8 +15,9 @@ import type { LooseCall, LooseHandler } from '../http/dispatch.ts';
 import { createLooseServer, type Pages, type Server } from '../http/server.ts';
 import { cellBodies, cellBodyNamed } from './cell-facts.ts';
 import { openCellLine } from './cell-line.ts';
-import { cellNamed } from './cell-registry.ts';
+import { cellNamed, whyGone } from './cell-registry.ts';
 import type { FrontConfig } from './config.ts';
+import { reservingNames } from './fleet-name.ts';
 import { fixedHome } from './fixed-home.ts';
 import { forward, type Entry, type FrontContext, type Reach } from './front-context.ts';
 import type { Home } from './home.ts';
@@ -81,6 +83,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     openCellLine({
       connections: config.connections,
       retries: config.retries,
+      ca: config.cells_ca === undefined ? undefined : await readFile(config.cells_ca, 'utf8'),
       cells: () => home.registry.list(),
       onBreaker: (cell, open) => log.warn({ cell: cell.name, open }, open ? 'a cell does not answer' : 'a cell answers again'),
     }),
@@ -93,6 +96,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     gatherMs: config.gather_ms,
     callMs: config.call_ms,
     log,
+    ...(home.hub ? { uniquely: reservingNames(home.hub, home.vouch) } : {}),
   };
   measure(registry, home, context);
 
@@ -111,9 +115,9 @@ export async function startFront(options: FrontOptions): Promise<Front> {
   const reaches: Readonly<Record<Exclude<ReachName, 'own'>, Reach>> = {
     id: reachId,
     gather: reachGather,
-    place: reachPlace(home.cellOfDomain),
+    place: reachPlace(home.places),
     split: reachSplit,
-    allocate: reachAllocate(config.allocate),
+    allocate: reachAllocate({ policy: config.allocate, sample: config.ask_sample }),
     hub: toHub,
     any: reachAny,
   };
@@ -122,7 +126,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     const { reach } = entry.route;
     if (call.request.cell !== undefined) {
       const cell = cellNamed(home.registry, call.request.cell);
-      if (!cell) throw fail('not_found', { what: 'Cell' });
+      if (!cell) throw whyGone(home.registry, { name: call.request.cell }) ?? fail('not_found', { what: 'Cell' });
       // Passwords and keys are the hub's business, whichever cell the URL names.
       if (reach !== 'hub' || !home.hub) return forward(context, entry.route, call, cell);
     }
@@ -143,6 +147,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     described: routes,
     handlers: new Map(entries.filter(({ id }) => !builtIn.has(id)).map((entry) => [entry.id, (call: LooseCall) => serve(entry, call)])),
     unready: () => home.unready(),
+    revision: () => home.revision(),
     ...(options.pages ? { pages: options.pages } : {}),
     ...(options.checkReplies === undefined ? {} : { checkReplies: options.checkReplies }),
   });

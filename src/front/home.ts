@@ -4,7 +4,7 @@ import type { LooseHandler } from '../http/dispatch.ts';
 import type { Authenticate } from '../http/handler.ts';
 import type { CellRegistry } from './cell-registry.ts';
 import type { Vouch } from './front-context.ts';
-import type { DomainDoor } from './reach-place.ts';
+import type { PlaceDoor } from './reach-place.ts';
 import type { HubDoor } from './reach-hub.ts';
 
 export interface Home extends AsyncDisposable {
@@ -16,7 +16,7 @@ export interface Home extends AsyncDisposable {
   readonly reads: ReadonlyMap<string, LooseHandler>;
   /** undefined: there is no hub, and global rows are the only cell's. */
   readonly hub: HubDoor | undefined;
-  readonly cellOfDomain: DomainDoor;
+  readonly places: PlaceDoor;
   /** `access=3.12 config=3.40`; empty without a hub. */
   revision(): string;
   /** Seconds since the hub was heard of. */

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { fail } from '../contract/errors.ts';
-import { pinnedFetch } from '../global/pinned-fetch.ts';
+import { pinnedFetch, type Pin } from '../global/pinned-fetch.ts';
 import { codeOf, unsent, type Outgoing } from './cell-line.ts';
 
 export interface HubReply {
@@ -16,9 +16,9 @@ export interface HubLine extends AsyncDisposable {
   send(outgoing: Outgoing, signal: AbortSignal): Promise<HubReply>;
 }
 
-/** `urls`: the hub's processes; `fingerprint`: SHA-256 of its key. */
-export function openHubLine(urls: readonly string[], fingerprint: string, ms: number, onTrouble: (error: unknown) => void): HubLine {
-  const pinned = pinnedFetch(fingerprint);
+/** `urls`: the hub's processes; `pin`: its key. */
+export function openHubLine(urls: readonly string[], pin: Pin, ms: number, onTrouble: (error: unknown) => void): HubLine {
+  const pinned = pinnedFetch(pin);
   let good = 0;
 
   const attempt = async (url: string, { method, path, headers, body }: Outgoing, signal: AbortSignal): Promise<HubReply> => {

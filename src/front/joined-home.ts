@@ -2,14 +2,16 @@
 import type { Logger } from 'pino';
 import { fail } from '../contract/errors.ts';
 import { openFrontGlobal } from '../global/front-global.ts';
-import { keyFileIn, readMembership } from '../global/membership.ts';
-import { beginning, compareRevisions, formatRevision, streams } from '../global/revision.ts';
-import { fingerprintOf, loadSigningKey } from '../global/signing-key.ts';
+import type { TrustedKey } from '../global/hub-trust.ts';
+import { keyFileIn, readMembership, rememberHubKey } from '../global/membership.ts';
+import { beginning, compareRevisions, formatRevisions, streams } from '../global/revision.ts';
+import { loadSigningKey } from '../global/signing-key.ts';
 import type { LooseHandler } from '../http/dispatch.ts';
 import { replicaRegistry } from './cell-registry.ts';
 import type { FrontConfig } from './config.ts';
 import type { Home } from './home.ts';
 import { openHubLine } from './hub-line.ts';
+import { replicaPlaces } from './reach-place.ts';
 import { assertingVouch } from './vouch.ts';
 
 /** How long a front waits for its replica before it listens all the same, and says `starting`. */
@@ -27,16 +29,19 @@ export async function openJoinedHome(config: FrontConfig, version: string, log: 
       log.warn({ finding }, 'something to look at'),
   };
   const onTrouble = (error: unknown) => log.warn({ err: error }, 'the hub could not be followed');
-  const global = stack.use(openFrontGlobal({ membership, key, version, findings, onTrouble }));
+  const remember = (trusted: TrustedKey) => rememberHubKey(config.folder, trusted);
+  const global = stack.use(openFrontGlobal({ membership, remember, key, version, findings, onTrouble }));
   const urls = membership.hub.split(',').map((url) => url.trim());
-  const line = stack.use(openHubLine(urls, fingerprintOf(membership.hubKey), config.hub_ms, onTrouble));
+  const line = stack.use(openHubLine(urls, global.trust.pin, config.hub_ms, onTrouble));
   const { reader } = global;
 
   const vouch = assertingVouch(reader, key, membership.name, () => global.replication.now());
-  const unready = () =>
-    streams.some((stream) => compareRevisions(reader.revision(stream), beginning) === 0)
-      ? fail('starting', { program: 'front' })
-      : undefined;
+  const isCold = () => streams.some((stream) => compareRevisions(reader.revision(stream), beginning) === 0);
+  const unready = () => {
+    if (global.replication.retired() || reader.isRetired('front', membership.number))
+      return fail('retired', { what: `Front ${membership.name}` });
+    return isCold() ? fail('starting', { program: 'front' }) : undefined;
+  };
   await global.replication.caughtUp(catchUpMs).catch(onTrouble);
   const owned = stack.move();
   return {
@@ -51,8 +56,8 @@ export async function openJoinedHome(config: FrontConfig, version: string, log: 
     vouch,
     reads: new Map(Object.entries(global.handlers as unknown as Record<string, LooseHandler>)),
     hub: { line, reader },
-    cellOfDomain: (name) => reader.get('domain_name', name)?.cell,
-    revision: () => streams.map((stream) => `${stream}=${formatRevision(reader.revision(stream))}`).join(' '),
+    places: replicaPlaces(reader),
+    revision: () => formatRevisions(reader),
     lag: () => global.replication.lag(),
     unready,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

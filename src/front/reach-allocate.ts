@@ -1,47 +1,30 @@
 /** `allocate`: carries out what `allocation.ts` decides. Exactly one machine is taken, or none, or the caller is told which one is in doubt. */
-import { createHash, randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Compile } from 'typebox/compile';
+import { randomUUID } from 'node:crypto';
 import { fail, type Failure } from '../contract/errors.ts';
-import { Claim, Offer } from '../contract/resources/machines.ts';
-import { allocationOptions } from '../contract/resources/constraints.ts';
+import { spreads } from '../contract/resources/constraints.ts';
 import { routes } from '../contract/routes.ts';
 import type { LooseCall } from '../http/dispatch.ts';
 import type { BodyReply } from '../http/reply.ts';
-import { beginAllocation, step, type Event, type Policy, type Step } from './allocation.ts';
-import { refusalText, type CellReport } from './allocation-refusal.ts';
-import { askAll, drop, jsonOf, musterCells, namesOf, partialRefused } from './answers.ts';
-import { Absent, type CellReply } from './cell-line.ts';
+import { allocateEffects, constraintsOf, nothingFound, type Found } from './allocate-effects.ts';
+import { beginAllocation, step, type End, type Event, type Plan, type Policy, type Step } from './allocation.ts';
+import { refusalText } from './allocation-refusal.ts';
+import { musterCells, namesOf, partialRefused } from './answers.ts';
+import { homesOf, shuffled } from './ask-order.ts';
 import { passed } from './cell-reply.ts';
-import type { CellEntry } from './cell-registry.ts';
-import { encodeCall, type Encoded, type Fields } from './encode-call.ts';
-import { ask, forward, type FrontContext, type Reach } from './front-context.ts';
+import { cellNamed, type CellEntry } from './cell-registry.ts';
+import { forward, type FrontContext, type Reach } from './front-context.ts';
 import { targetsOf } from './reach-gather.ts';
+import { ranked } from './spread.ts';
 
-const isOffer = Compile(Offer);
-const isClaim = Compile(Claim);
 /** Constraints that name one machine: where it could be in an absent cell, "nothing fits" would be a lie. */
 const naming = ['system_id', 'name'];
-/** Keys that are no constraint. */
-const options: ReadonlySet<string> = new Set([...Object.keys(allocationOptions), 'verbose']);
-/** Milliseconds between two confirms at the same cell. */
-const confirmPauseMs = 200;
+/** Constraints that few machines of few cells meet: a sample would mostly miss them, so all cells are asked at once. */
+const narrow = [...naming, 'zone', 'pool', 'tags', 'spread'];
 
-function without(fields: Fields, names: ReadonlySet<string>): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.has(name)));
-}
-
-function encode(route: (typeof routes)['Machines.ask' | 'Machines.claim' | 'Machines.confirm'], fields: Fields): Promise<Encoded> {
-  return encodeCall(route, { path: {}, fields, files: [], body: undefined });
-}
-
-/** What is known so far, besides the state machine's state. */
-interface Found {
-  readonly reports: CellReport[];
-  readonly absent: Set<CellEntry>;
-  /** A 4xx that is about the constraints themselves: any cell would say the same. */
-  refused: CellReply | undefined;
-  delivered: BodyReply | undefined;
+export interface AllocateOptions {
+  readonly policy: Policy;
+  /** Cells to ask at first, at random; 0 asks all. */
+  readonly sample: number;
 }
 
 /** Events of work that runs at the same time, taken one by one. */
@@ -60,124 +43,45 @@ function mailbox() {
   };
 }
 
-/** The effects of the protocol at cells, each told as an event. */
-function effects(context: FrontContext, call: LooseCall, found: Found, claim: string) {
-  const constraints = without(call.fields, options);
-  const told = <T>(value: T | undefined, name: string): Record<string, readonly string[]> =>
-    value === undefined ? {} : { [name]: [String(value)] };
-
-  const askCell = async (cell: CellEntry): Promise<Event> => {
-    try {
-      const reply = await ask(context, call, cell, await encode(routes['Machines.ask'], constraints), {
-        ms: context.gatherMs,
-        firstByte: true,
-      });
-      if (reply.status >= 400 && reply.status < 500 && reply.status !== 401) {
-        found.refused?.body.destroy();
-        found.refused = reply;
-        return { kind: 'offer', cell: cell.name, offer: { cost: null } };
-      }
-      const offer = reply.status === 200 ? await jsonOf(reply) : undefined;
-      if (!isOffer.Check(offer)) throw new Absent(cell, true, `answered ${reply.status}`);
-      found.reports.push({ cell: cell.name, ready: offer.ready, ruledOut: offer.ruled_out });
-      return { kind: 'offer', cell: cell.name, offer: { cost: offer.best?.cost ?? null } };
-    } catch (error) {
-      if (error instanceof Absent) found.absent.add(cell);
-      return { kind: 'no_offer', cell: cell.name };
-    }
-  };
-
-  const claimAt = async (cell: CellEntry): Promise<Event> => {
-    const fields = {
-      ...constraints,
-      claim: [claim],
-      ...told(call.fields['agent_name']?.at(-1), 'agent_name'),
-      ...told(call.fields['comment']?.at(-1), 'comment'),
-    };
-    try {
-      const reply = await ask(context, call, cell, await encode(routes['Machines.claim'], fields));
-      if (reply.status >= 400 && reply.status < 500) {
-        reply.body.destroy();
-        return { kind: 'claim_refused', cell: cell.name };
-      }
-      const claimed = reply.status === 200 ? await jsonOf(reply) : undefined;
-      if (!isClaim.Check(claimed)) throw new Absent(cell, true, `answered ${reply.status}`);
-      return { kind: 'claimed', cell: cell.name, machine: claimed.system_id };
-    } catch (error) {
-      if (error instanceof Absent) found.absent.add(cell);
-      return { kind: 'claim_unknown', cell: cell.name };
-    }
-  };
-
-  const confirmAt = async (cell: CellEntry, attempt: number): Promise<Event> => {
-    if (attempt > 1) await sleep(confirmPauseMs * attempt);
-    try {
-      // Not the caller's signal: once it is on its way, what became of it is worth knowing.
-      const signal = new AbortController().signal;
-      const reply = await ask(context, call, cell, await encode(routes['Machines.confirm'], { claim: [claim] }), { signal });
-      if (reply.status === 200) {
-        found.delivered = passed(reply, Buffer.from(JSON.stringify(await jsonOf(reply))));
-        return { kind: 'confirmed', cell: cell.name };
-      }
-      reply.body.destroy();
-      const refused = reply.status >= 400 && reply.status < 500 && reply.status !== 401;
-      return { kind: refused ? 'confirm_refused' : 'confirm_unknown', cell: cell.name };
-    } catch {
-      return { kind: 'confirm_unknown', cell: cell.name };
-    }
-  };
-  return { askCell, claimAt, confirmAt, constraints };
+function isEnd(todo: Step): todo is End {
+  return !['ask', 'claim', 'settle', 'confirm', 'free'].includes(todo.do);
 }
 
 /** Walk the protocol to its end. */
-async function walk(
-  context: FrontContext,
-  call: LooseCall,
-  cells: readonly CellEntry[],
-  { policy, claim }: { readonly policy: Policy; readonly claim: string },
-  found: Found,
-): Promise<Step> {
-  const byName = new Map(cells.map((cell) => [cell.name, cell]));
-  const { askCell, claimAt, confirmAt } = effects(context, call, found, claim);
+async function walk(context: FrontContext, call: LooseCall, plan: Plan, found: Found): Promise<End> {
+  const effects = allocateEffects(context, call, found);
+  const cellOf = (name: string): CellEntry | undefined => cellNamed(context.registry, name);
   const mail = mailbox();
   const begin = (work: Promise<Event>): void => void work.then(mail.put, () => undefined);
+  /** `cell` was known when it was asked; should it have left the registry since, it does not answer. */
+  const at = (name: string, work: (cell: CellEntry) => Promise<Event>, absent: Event): void => {
+    const cell = cellOf(name);
+    begin(cell ? work(cell) : Promise.resolve(absent));
+  };
+  const carryOut = (todo: Exclude<Step, End>): void => {
+    if (todo.do === 'ask') for (const cell of todo.cells) at(cell, effects.ask, { kind: 'no_offer', cell });
+    else if (todo.do === 'claim') at(todo.cell, (cell) => effects.claim(cell, todo), { kind: 'claim_unknown', claim: todo.claim });
+    else if (todo.do === 'confirm') begin(effects.confirm(cellOf(todo.cell), todo));
+    else if (todo.do === 'settle') {
+      const { claimed, attempt } = todo;
+      const taken = cellOf(claimed.cell);
+      const unknown: Event = { kind: 'settle_unknown', claim: claimed.claim, attempt };
+      at(todo.home, (home) => (taken ? effects.settle(home, taken, todo) : Promise.resolve(unknown)), unknown);
+    } else {
+      const cell = cellOf(todo.cell);
+      if (cell) effects.free(cell, todo);
+    }
+  };
   call.request.signal.addEventListener('abort', () => mail.put({ kind: 'gone' }), { once: true });
-  let state = beginAllocation(policy, [...byName.keys()]);
-  for (const cell of cells) begin(askCell(cell));
+  let [state, todos] = beginAllocation(plan);
   for (;;) {
-    const [next, todo] = step(
-      state,
-      call.request.signal.aborted && state.phase.name !== 'confirming' ? { kind: 'gone' } : await mail.take(),
-    );
-    state = next;
-    if (todo.do === 'claim') begin(claimAt(byName.get(todo.cell)!));
-    else if (todo.do === 'confirm') begin(confirmAt(byName.get(todo.cell)!, todo.attempt));
-    else if (todo.do !== 'wait') return todo;
+    for (const todo of todos) {
+      if (isEnd(todo)) return todo;
+      carryOut(todo);
+    }
+    const gone = call.request.signal.aborted && state.phase.name !== 'confirming';
+    [state, todos] = step(state, gone ? { kind: 'gone' } : await mail.take());
   }
-}
-
-/** A UUID for the claim: of the caller and its Idempotency-Key where there is one, so that the same call repeated is the same claim. */
-function claimOf({ caller, request }: LooseCall): string {
-  if (request.idempotencyKey === undefined || caller.kind !== 'user') return randomUUID();
-  const hash = createHash('sha256').update(`${caller.userId}\n${request.idempotencyKey}`).digest('hex');
-  return [hash.slice(0, 8), hash.slice(8, 12), hash.slice(12, 16), hash.slice(16, 20), hash.slice(20, 32)].join('-');
-}
-
-/** What an earlier call with the same key took. @throws Failure `partial_refused` when a cell that may have it is absent. */
-async function delivered(
-  context: FrontContext,
-  call: LooseCall,
-  cells: readonly CellEntry[],
-  claim: string,
-): Promise<BodyReply | undefined> {
-  if (call.request.idempotencyKey === undefined) return undefined;
-  const encoded = await encode(routes['Machines.confirm'], { claim: [claim] });
-  const answers = await askAll(context, call, cells, () => encoded);
-  const [good, ...others] = answers.good;
-  drop([...answers.refused, ...others]);
-  if (good) return passed(good);
-  if (answers.absent.length > 0) throw partialRefused(answers.absent);
-  return undefined;
 }
 
 function policyOf(call: Pick<LooseCall, 'request'>, usual: Policy): Policy {
@@ -185,34 +89,67 @@ function policyOf(call: Pick<LooseCall, 'request'>, usual: Policy): Policy {
   return asked === 'first' || asked === 'best' ? asked : usual;
 }
 
+/** Whom to ask in which order, and who is left out from the start. */
+function planOf(context: FrontContext, call: LooseCall, { policy, sample }: AllocateOptions, found: Found): Plan {
+  const { caller, request, fields } = call;
+  const there = context.registry.list().filter((cell) => !cell.out);
+  const key = request.idempotencyKey;
+  const homes = key === undefined || caller.kind !== 'user' ? [] : homesOf(there, caller.username, key);
+  const targets = targetsOf(context, { names: ['system_id'] }, call).filter((cell) => !cell.out && !cell.drained);
+  const usable = targets.filter((cell) => context.line.usable(cell));
+  for (const cell of targets) if (!usable.includes(cell)) found.absent.add(cell);
+  // After the home, the one that was it before the newest cell joined: it may know the key.
+  const first = homes.slice(0, 2);
+  const cells = [...first, ...shuffled(usable.filter((cell) => !first.includes(cell)))];
+  const isNarrow = narrow.some((name) => Object.hasOwn(fields, name));
+  const claims: string[] = [];
+  return {
+    policy: policyOf(call, policy),
+    cells: cells.map((cell) => cell.name),
+    sample: isNarrow || sample === 0 ? cells.length : Math.max(sample, first.length),
+    spread: spreads.find((one) => one === fields['spread']?.at(-1)),
+    home: homes[0]?.name,
+    claimId: (n) => (claims[n] ??= randomUUID()),
+  };
+}
+
 /** The header `Muster-Allocate: first` or `best` overrides the front's own policy. */
-export function reachAllocate(usual: Policy): Reach {
+export function reachAllocate(options: AllocateOptions): Reach {
   return async (context, _, call) => {
     const all = targetsOf(context, { names: ['system_id'] }, call);
-    const cells = all.filter((cell) => !cell.out);
-    const found: Found = { reports: [], absent: new Set(), refused: undefined, delivered: undefined };
-    if (['1', 'true', 'on', 'yes'].includes(call.fields['dry_run']?.at(-1)?.toLowerCase() ?? '')) return dryRun(context, call, cells);
-    const claim = claimOf(call);
-    const before = await delivered(context, call, cells, claim);
-    if (before) return before;
-    const end =
-      cells.length === 0
-        ? { do: 'nothing_fits' as const, unsure: false }
-        : await walk(context, call, cells, { policy: policyOf(call, usual), claim }, found);
-    const absent = cells.filter((cell) => found.absent.has(cell));
-    call.reply.header('Muster-Cells', musterCells({ asked: cells, absent, out: all.filter((cell) => cell.out) }));
+    const found = nothingFound();
+    if (call.params['dry_run'] === true) return dryRun(context, call, found);
+    const end = await walk(context, call, planOf(context, call, options, found), found);
+    call.reply.header('Muster-Cells', cellsHeader(all, found));
     // Where others knew what to do, a cell that refused is behind and says nothing of the constraints.
     const refused = found.reports.length === 0 && end.do === 'nothing_fits' ? found.refused : undefined;
     if (!refused) found.refused?.body.destroy();
     if (end.do === 'deliver' && found.delivered) return found.delivered;
     if (end.do === 'give_up') throw fail('unknown_outcome', { cell: end.cell, system_id: end.machine });
+    if (end.do === 'key_absent') throw fail('cell_absent', { cell: end.home });
+    if (end.do === 'key_mismatch') throw fail('idempotency_mismatch');
     if (end.do === 'abandon') throw call.request.signal.reason;
     if (refused) return passed(refused);
-    throw nothingFits(call, end.do === 'nothing_fits' && end.unsure, found, absent);
+    throw nothingFits(call, end.do === 'nothing_fits' && end.unsure, found);
   };
 }
 
-function nothingFits(call: LooseCall, unsure: boolean, found: Found, absent: readonly CellEntry[]): Failure {
+/** Who was asked, and who is absent, out or drained. */
+function cellsHeader(all: readonly CellEntry[], found: Found): string {
+  return musterCells({
+    asked: inOrder(new Set([...found.asked, ...found.absent])),
+    absent: inOrder(found.absent),
+    out: all.filter((cell) => cell.out),
+    drained: all.filter((cell) => !cell.out && (cell.drained || found.drained.has(cell))),
+  });
+}
+
+function inOrder(cells: ReadonlySet<CellEntry>): CellEntry[] {
+  return [...cells].sort((a, b) => a.number - b.number);
+}
+
+function nothingFits(call: LooseCall, unsure: boolean, found: Found): Failure {
+  const absent = inOrder(found.absent);
   const named = naming.some((name) => Object.hasOwn(call.fields, name));
   if (absent.length > 0 && (named || call.request.headers['muster-partial'] === 'refuse')) return partialRefused(absent);
   // Nobody answered at all, or a claim got lost that will free itself: the same call may well succeed in a moment.
@@ -223,23 +160,25 @@ function nothingFits(call: LooseCall, unsure: boolean, found: Found, absent: rea
   const reports = found.reports.toSorted((a, b) => (a.cell < b.cell ? -1 : 1));
   return fail('none_available', {
     text: refusalText(
-      without(call.fields, options),
+      constraintsOf(call.fields),
       reports,
       absent.map((cell) => cell.name),
     ),
   });
 }
 
-/** Which machine would it be? The cell with the cheapest match says it. */
-async function dryRun(context: FrontContext, call: LooseCall, cells: readonly CellEntry[]): Promise<BodyReply> {
-  const found: Found = { reports: [], absent: new Set(), refused: undefined, delivered: undefined };
-  const { askCell } = effects(context, call, found, randomUUID());
-  const offers = await Promise.all(cells.map(async (cell) => ({ cell, event: await askCell(cell) })));
-  const fitting = offers
-    .flatMap(({ cell, event }) => (event.kind === 'offer' && event.offer.cost !== null ? [{ cell, cost: event.offer.cost }] : []))
-    .sort((a, b) => a.cost - b.cost);
-  const [best] = fitting;
-  if (best) return forward(context, routes['Machines.allocate'], call, best.cell);
+/** Which machine would it be? The cell that would be claimed at first says it. */
+async function dryRun(context: FrontContext, call: LooseCall, found: Found): Promise<BodyReply> {
+  const effects = allocateEffects(context, call, found);
+  const { cells, spread } = planOf(context, call, { policy: 'best', sample: 0 }, found);
+  const events = await Promise.all(cells.flatMap((name) => cellNamed(context.registry, name) ?? []).map(effects.ask));
+  const offers = new Map(events.flatMap((event) => (event.kind === 'offer' ? [[event.cell, event.offer] as const] : [])));
+  const [best] = ranked(offers, spread);
+  const cell = best && cellNamed(context.registry, best.cell);
+  if (cell) {
+    const within = spread === undefined || best.group === undefined ? {} : { [spread]: [best.group] };
+    return forward(context, routes['Machines.allocate'], call, cell, { ...call, fields: { ...call.fields, ...within } });
+  }
   if (found.refused) return passed(found.refused);
-  throw nothingFits(call, false, found, [...found.absent]);
+  throw nothingFits(call, false, found);
 }

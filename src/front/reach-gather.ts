@@ -8,12 +8,13 @@ import { routes } from '../contract/routes.ts';
 import type { LooseCall } from '../http/dispatch.ts';
 import { askAll, drop, jsonOf, musterCells, namesOf, partialRefused, type Answers } from './answers.ts';
 import { passed } from './cell-reply.ts';
+import { Absent, type CellReply } from './cell-line.ts';
 import type { CellEntry } from './cell-registry.ts';
-import { encodeCall } from './encode-call.ts';
+import { encodeCall, type Encoded } from './encode-call.ts';
 import { mergeEventPages } from './event-page.ts';
 import { gatherStream } from './event-merge.ts';
-import { absence, type FrontContext, type Reach } from './front-context.ts';
-import { fieldsToAsk, gatherList } from './gather-list.ts';
+import { absence, ask, type FrontContext, type Reach } from './front-context.ts';
+import { fieldsToAsk, gatherList, pageShare } from './gather-list.ts';
 import { listOrder } from './list-order.ts';
 import { mergeKind, mergeReplies } from './merge-values.ts';
 import { cellsNamed } from './named-cells.ts';
@@ -63,9 +64,23 @@ export const reachGather: Reach = async (context, { id, route }, call) => {
     throw fail('bad_request', { reason });
   }
   const order = kind === 'list' ? listOrder(id, call.fields) : undefined;
-  const encoded = await encodeCall(route, { ...call, fields: fieldsToAsk(call.fields, order) });
+  const fields = fieldsToAsk(call.fields, order);
+  const encoded = await encodeCall(route, { ...call, fields });
   const ms = route.method === 'GET' ? context.gatherMs : context.callMs;
-  const answers = await askAll(context, call, cells, () => encoded, { ms });
+  const isPage = kind === 'list' && Object.hasOwn(route.params, 'limit') && Object.hasOwn(fields, 'limit');
+  const share = isPage
+    ? pageShare(
+        fields,
+        order,
+        cells.filter((cell) => !cell.out),
+      )
+    : undefined;
+  const encodedFor = new Map<CellEntry, Encoded>();
+  if (share) {
+    const encodedOf = (limit: number) => encodeCall(route, { ...call, fields: { ...fields, limit: [String(limit)] } });
+    for (const cell of cells) encodedFor.set(cell, await encodedOf(share(cell)));
+  }
+  const answers = await askAll(context, call, cells, (cell) => encodedFor.get(cell) ?? encoded, { ms });
   call.reply.header('Muster-Cells', musterCells(answers));
   const [refused, ...others] = answers.refused;
   if (refused) {
@@ -78,7 +93,15 @@ export const reachGather: Reach = async (context, { id, route }, call) => {
     throw short;
   }
   try {
-    if (kind === 'list') return await gatherList(answers.good, call, order, Object.hasOwn(route.params, 'limit'));
+    const more = async (cell: CellEntry, after: string, limit: number): Promise<CellReply> => {
+      const next = await encodeCall(route, { ...call, fields: { ...fields, after: [after], limit: [String(limit)] } });
+      const reply = await ask(context, call, cell, next, { ms, firstByte: true });
+      if (reply.status === 200) return reply;
+      reply.body.destroy();
+      throw new Absent(cell, true, `answered ${reply.status}`);
+    };
+    const page = share && { limit: Number(fields['limit']?.at(-1)), share, more };
+    if (kind === 'list') return await gatherList(answers.good, call, { order, page });
     const [only] = answers.good;
     if (kind === 'page' && only && !several) return passed(only);
     const replies = await Promise.all(answers.good.map(jsonOf));

@@ -6,15 +6,13 @@ import type { GlobalReader } from '../global/document.ts';
 import type { Entry, FrontContext, Vouch } from './front-context.ts';
 import { encodeCall } from './encode-call.ts';
 import type { HubLine } from './hub-line.ts';
-import { refuseWhileInUse } from './retire.ts';
+import { beforeHub } from './retire.ts';
+import { hubAudience } from './vouch.ts';
 
 export interface HubDoor {
   readonly line: HubLine;
   readonly reader: GlobalReader;
 }
-
-/** The name that assertions give the hub. */
-const audience = 'hub';
 
 function sessionHeaders({ request }: LooseCall, { route }: Entry): Record<string, string> {
   if (route.base !== 'accounts') return {};
@@ -23,6 +21,12 @@ function sessionHeaders({ request }: LooseCall, { route }: Entry): Record<string
     ...(typeof authorization === 'string' && /^bearer /i.test(authorization) ? { authorization } : {}),
     ...(typeof cookie === 'string' ? { cookie } : {}),
   };
+}
+
+/** Where the bytes of a raw body belong. */
+function chunkHeaders({ request }: LooseCall, { route }: Entry): Record<string, string> {
+  const range = request.headers['content-range'];
+  return route.raw && typeof range === 'string' ? { 'content-range': range } : {};
 }
 
 /** The hub was spoken to over TLS; a browser that came here without must not be told to keep its cookie for TLS only. */
@@ -34,18 +38,19 @@ function cookiesFor(origin: string, headers: Readonly<Record<string, string | st
 
 /** @throws Failure `hub_absent`, and what `retire.ts` refuses. */
 export async function reachHub(context: FrontContext, hub: HubDoor, vouch: Vouch, entry: Entry, call: LooseCall): Promise<BodyReply> {
-  await refuseWhileInUse(context, hub.reader, entry, call);
-  const { method, path, body, contentType } = await encodeCall(entry.route, call);
+  const carried = await beforeHub(context, hub, entry, call);
+  const { method, path, body, contentType } = await encodeCall(entry.route, carried);
   const headers: Record<string, string> = {
     'x-request-id': call.request.id,
     ...(contentType === undefined ? {} : { 'content-type': contentType }),
     ...(call.request.idempotencyKey === undefined ? {} : { 'idempotency-key': call.request.idempotencyKey }),
     ...sessionHeaders(call, entry),
-    ...vouch(call, { name: audience, method, path }),
+    ...chunkHeaders(call, entry),
+    ...vouch(call, { name: hubAudience, method, path }),
   };
   const reply = await hub.line.send({ method, path, headers, body }, call.request.signal);
-  if (reply.status === 401 && call.caller.kind === 'user') {
-    // The caller is known here; the hub does not know this front, or its clock.
+  // Of a session that is to be renewed the hub itself judges; any other caller is known here, and the hub does not know this front, or its clock.
+  if (reply.status === 401 && call.caller.kind === 'user' && entry.route.base !== 'accounts') {
     reply.body?.destroy();
     throw fail('hub_absent');
   }

@@ -1,36 +1,64 @@
-/** `place`: something is created in one cell. Which one: an id among the parameters, `cell=`, its domain's cell, or the only cell. */
+/** `place`: something is created in one cell. Which one: `cell=`, an id among the parameters, its domain's cell, its zone's, or the only cell. */
 import { fail, invalid } from '../contract/errors.ts';
-import { cellNamed, cellNumbered, type CellEntry } from './cell-registry.ts';
+import type { Route } from '../contract/route.ts';
+import type { GlobalReader } from '../global/document.ts';
+import { cellNamed, cellNumbered, whyGone, type CellEntry } from './cell-registry.ts';
 import { forward, type FrontContext, type Reach } from './front-context.ts';
 import type { Fields } from './encode-call.ts';
 import { cellOfFields } from './named-cells.ts';
 
-/** The number of the cell that a domain name is reserved for. */
-export type DomainDoor = (name: string) => number | undefined;
+/** What global names say of where things are. */
+export interface PlaceDoor {
+  /** The number of the cell that a domain name is reserved for. */
+  cellOfDomain(name: string): number | undefined;
+  /** The name of the cell in which what is created in this zone shall be. */
+  cellOfZone(name: string): string | undefined;
+}
 
-function placeOf({ registry }: Pick<FrontContext, 'registry'>, fields: Fields, cellOfDomain: DomainDoor): CellEntry {
+/** As the replica has it. */
+export function replicaPlaces(reader: Pick<GlobalReader, 'get' | 'named'>): PlaceDoor {
+  return {
+    cellOfDomain: (name) => reader.get('domain_name', name)?.cell,
+    cellOfZone: (name) => reader.named('zone', name)?.cell,
+  };
+}
+
+function placeOf({ registry }: Pick<FrontContext, 'registry'>, route: Pick<Route, 'errors'>, fields: Fields, places: PlaceDoor): CellEntry {
   const named = fields['cell']?.at(-1);
-  const names = registry.list().map((cell) => cell.name);
+  const cells = registry.list().filter((cell) => !refusesNew(cell, route));
+  const names = cells.map((cell) => cell.name);
   if (named !== undefined && named !== '') {
     const cell = cellNamed(registry, named);
     if (cell) return cell;
     throw invalid({ cell: [`No such cell: '${named}'. There are: ${names.join(', ')}.`] });
   }
-  const number = cellOfFields(fields) ?? cellOfDomain(fields['domain']?.at(-1) ?? '');
+  const number = cellOfFields(fields) ?? places.cellOfDomain(fields['domain']?.at(-1) ?? '');
   if (number !== undefined) {
     const cell = cellNumbered(registry, number);
     if (cell) return cell;
-    throw fail('bad_request', { reason: 'An id in this request belongs to a cell that there is not.' });
+    throw whyGone(registry, { number }) ?? fail('bad_request', { reason: 'An id in this request belongs to a cell that there is not.' });
   }
-  const [only, ...more] = registry.list();
+  const ofZone = places.cellOfZone(fields['zone']?.at(-1) ?? '');
+  if (ofZone !== undefined) {
+    const cell = cellNamed(registry, ofZone);
+    if (cell) return cell;
+    throw whyGone(registry, { name: ofZone }) ?? fail('unplaced', { cells: names.join(', ') });
+  }
+  const [only, ...more] = cells;
   if (only && more.length === 0) return only;
   throw fail('unplaced', { cells: names.join(', ') });
 }
 
+/** What a drained cell refuses is what can answer `drained`. */
+function refusesNew({ drained }: CellEntry, { errors }: Pick<Route, 'errors'>): boolean {
+  return drained && errors.includes('drained');
+}
+
 /** `cell` is the front's own parameter and does not go on. */
-export function reachPlace(cellOfDomain: DomainDoor): Reach {
+export function reachPlace(places: PlaceDoor): Reach {
   return async (context, { route }, call) => {
-    const cell = placeOf(context, call.fields, cellOfDomain);
+    const cell = placeOf(context, route, call.fields, places);
+    if (refusesNew(cell, route)) throw fail('drained', { cell: cell.name });
     const { cell: _, ...fields } = call.fields;
     return forward(context, route, call, cell, { ...call, fields });
   };

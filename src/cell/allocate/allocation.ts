@@ -1,12 +1,17 @@
 /** Allocating a machine: at once on a cell that is asked directly, or by ask, claim and confirm through a front (architecture §8). */
 import { fail } from '../../contract/errors.ts';
+import type { Spread } from '../../contract/resources/constraints.ts';
 import type { RouteReply } from '../../contract/routes.ts';
 import type { GlobalReader } from '../../global/document.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { Database } from '../../postgres/database.ts';
-import { cheapest, confirmClaim, findClaim, supply, takeCheapest } from '../db/allocation-store.ts';
-import { once } from '../db/idempotency-store.ts';
+import type { CellDb } from '../db/cell-db.ts';
+import { cheapest, groups, heldBy, supply, takeCheapest, type Grouping } from '../db/allocation-store.ts';
+import { beginClaim, confirmClaim, endClaim, markDelivered, readClaim, voidClaim, type ClaimRow } from '../db/claim-store.ts';
+import { claimRules } from '../db/claim-rules.ts';
+import { once, settledKey, settleKey } from '../db/idempotency-store.ts';
 import type { CellTables } from '../db/schema.ts';
+import type { MachineCondition } from '../db/machine-filter.ts';
 import { readConstraints, refusalText, type Constraint } from './constraints.ts';
 
 /** What this room needs from the rest of the cell. */
@@ -19,7 +24,7 @@ export interface AllocateDoor {
 
 export interface AllocateContext {
   readonly database: Database<CellTables>;
-  readonly global: Pick<GlobalReader, 'named'>;
+  readonly global: Pick<GlobalReader, 'named' | 'get' | 'retired'>;
   readonly door: AllocateDoor;
 }
 
@@ -28,7 +33,18 @@ export const claimSeconds = 30;
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-type AllocationRoute = 'Machines.allocate' | 'Machines.ask' | 'Machines.claim' | 'Machines.confirm';
+type AllocationRoute = `Machines.${'allocate' | 'ask' | 'claim' | 'confirm' | 'free_claim' | 'mark_delivered' | 'settle_key'}`;
+
+/** How to spread what a caller takes; over cells there is nothing to choose inside of one. */
+function groupingOf(spread: Spread | undefined, owner: string, agentName = ''): Grouping | undefined {
+  return spread === undefined || spread === 'cell' ? undefined : { by: spread, owner, agentName };
+}
+
+/** @throws Failure `claim_refused` unless the claim is this caller's own. */
+function mine(claim: ClaimRow, username: string): ClaimRow {
+  if (claim.owner !== username) throw fail('claim_refused', { text: 'This claim belongs to somebody else.' });
+  return claim;
+}
 
 export function allocationHandlers({ database, global, door }: AllocateContext): Handlers<AllocationRoute> {
   const conditionsOf = (found: readonly Constraint[]) => found.map((one) => one.condition);
@@ -38,56 +54,103 @@ export function allocationHandlers({ database, global, door }: AllocateContext):
     throw fail('none_available', { text: refusalText(found, fields, await supply(database.db, conditionsOf(found))) });
   }
 
+  /** What the caller holds, and the cheapest match, in each group that machines are spread over. */
+  async function held(spread: Spread, conditions: readonly MachineCondition[], owner: string, agentName: string, cost: number | null) {
+    if (spread === 'cell') return [{ name: '', held: await heldBy(database.db, owner, agentName), cost }];
+    // What names a zone or pool that is retired is shown in the default one, and cannot be claimed by the name of either.
+    const rows = await groups(database.db, conditions, { by: spread, owner, agentName });
+    return rows.flatMap(({ id, ...row }) => {
+      const named = global.get(spread, id);
+      return named ? [{ name: named.name, ...row }] : [];
+    });
+  }
+
   return {
     'Machines.allocate': async (call) => {
       const { params, free, caller, fields } = call;
+      const spread = groupingOf(params.spread, caller.username, params.agent_name);
       const found = readConstraints(global, params, free);
       const conditions = conditionsOf(found);
       if (params.dry_run === true) {
-        const best = await cheapest(database.db, conditions);
+        const best = await cheapest(database.db, conditions, spread);
         return best === undefined ? refuse(found, fields) : door.shown(best);
       }
-      const taking = { owner: caller.username, agentName: params.agent_name ?? '', comment: params.comment ?? '' };
-      const taken = await database
-        .transaction((tx) =>
-          once(tx, call, async () => {
-            const system_id = await takeCheapest(tx, conditions, taking);
-            door.killPoint('api_allocate:after-effect');
-            // Thrown, so that a key is not used up by getting nothing.
-            if (system_id === undefined) throw new NothingFits();
-            return { system_id };
-          }),
-        )
-        .catch((error: unknown) => {
-          if (error instanceof NothingFits) return undefined;
-          throw error;
-        });
+      const taking = { owner: caller.username, agentName: params.agent_name ?? '', comment: params.comment ?? '', spread };
+      const work = async (db: CellDb) => {
+        const system_id = await takeCheapest(db, conditions, taking);
+        door.killPoint('api_allocate:after-effect');
+        // Thrown, so that a key is not used up by getting nothing.
+        if (system_id === undefined) throw new NothingFits();
+        return { system_id };
+      };
+      // Taking is one statement: without a key to remember there is nothing that a transaction would hold together.
+      const doing =
+        call.request.idempotencyKey === undefined ? work(database.db) : database.transaction((tx) => once(tx, call, () => work(tx)));
+      const taken = await doing.catch((error: unknown) => {
+        if (error instanceof NothingFits) return undefined;
+        throw error;
+      });
       if (!taken) return refuse(found, fields);
       door.killPoint('api_allocate:after-commit');
       return door.shown(taken.system_id);
     },
-    'Machines.ask': async ({ params, free }) => {
-      const { best, ready, matching, ruledOut } = await supply(database.db, conditionsOf(readConstraints(global, params, free)));
-      return { best, ready, matching, ruled_out: { ...ruledOut } };
+    'Machines.ask': async ({ params, free, caller, request }) => {
+      const { spread, agent_name, ...wanted } = params;
+      const conditions = conditionsOf(readConstraints(global, wanted, free));
+      const { best, ready, matching, ruledOut } = await supply(database.db, conditions);
+      const key = request.idempotencyKey;
+      const settled = key === undefined ? undefined : await settledKey(database.db, caller.username, key);
+      const found =
+        spread === undefined ? {} : { groups: await held(spread, conditions, caller.username, agent_name ?? '', best?.cost ?? null) };
+      return { best, ready, matching, ruled_out: { ...ruledOut }, ...found, ...(settled ? { settled } : {}) };
     },
     'Machines.claim': async ({ params, free, caller, fields }) => {
       const { claim } = params;
+      const { username } = caller;
       const found = readConstraints(global, params, free);
       const taken = await database.transaction(async (tx) => {
-        const earlier = await findClaim(tx, claim);
-        if (earlier && earlier.owner !== caller.username) throw fail('claim_refused', { text: 'This claim belongs to somebody else.' });
-        if (earlier) return { system_id: earlier.system_id, expires_in: Math.max(0, Math.ceil(earlier.seconds ?? claimSeconds)) };
-        const taking = { owner: caller.username, agentName: params.agent_name ?? '', comment: params.comment ?? '' };
+        if (!(await beginClaim(tx, claim, username))) return (await readClaim(tx, claim)) ?? 'nothing';
+        const taking = { owner: username, agentName: params.agent_name ?? '', comment: params.comment ?? '' };
         const system_id = await takeCheapest(tx, conditionsOf(found), { ...taking, claim: { id: claim, seconds: claimSeconds } });
+        if (system_id === undefined) await voidClaim(tx, claim);
         door.killPoint('api_claim:after-effect');
-        return system_id === undefined ? undefined : { system_id, expires_in: claimSeconds };
+        return system_id === undefined ? 'nothing' : { owner: username, standing: 'held' as const, system_id, seconds: claimSeconds };
       });
-      return taken === undefined ? refuse(found, fields) : { claim, ...taken };
+      if (taken === 'nothing') return refuse(found, fields);
+      const { standing, system_id, seconds } = mine(taken, username);
+      if (claimRules[standing].claim.answer !== 'machine' || system_id === null) {
+        throw fail('claim_refused', { text: 'This claim is over: it never takes a machine again. Make another one.' });
+      }
+      return { claim, system_id, expires_in: Math.max(0, Math.ceil(seconds ?? claimSeconds)) };
     },
     'Machines.confirm': async ({ params, caller }) => {
-      const taken = uuid.test(params.claim) ? await confirmClaim(database.db, params.claim, caller.username) : undefined;
-      if (taken === undefined) throw fail('claim_refused', { text: 'This claim has run out, or was never made here: claim again.' });
-      return door.shown(taken);
+      const { claim } = params;
+      const { username } = caller;
+      if (!uuid.test(claim)) throw fail('claim_refused', { text: 'This is not the UUID of a claim.' });
+      const taken = await confirmClaim(database.db, claim, username);
+      if (taken !== undefined) return door.shown(taken);
+      // Refused is final: whoever is told so takes another machine elsewhere.
+      const { standing, system_id } = mine(
+        await database.transaction((tx) => endClaim(tx, claim, username), { retryable: true }),
+        username,
+      );
+      if (claimRules[standing].confirm.answer === 'machine' && system_id !== null) return door.shown(system_id);
+      throw fail('claim_refused', { text: 'This claim has run out, or was never made here: claim again.' });
+    },
+    'Machines.free_claim': async ({ params, caller }) => {
+      const { claim } = params;
+      const ended = mine(await database.transaction((tx) => endClaim(tx, claim, caller.username), { retryable: true }), caller.username);
+      return { claim, state: ended.standing === 'over' ? 'over' : 'kept' };
+    },
+    'Machines.mark_delivered': async ({ params, caller }) => {
+      await markDelivered(database.db, params.claim, caller.username);
+      return null;
+    },
+    'Machines.settle_key': async ({ params, caller, request: { idempotencyKey } }) => {
+      if (idempotencyKey === undefined) throw fail('bad_request', { reason: 'Send the key that is to be settled as Idempotency-Key.' });
+      const { cell, claim, system_id, request, instead_of } = params;
+      const key = { username: caller.username, key: idempotencyKey, request };
+      return { ...(await settleKey(database.db, key, { cell, claim, system_id }, instead_of)), request };
     },
   };
 }

@@ -9,10 +9,10 @@ import type { GlobalReader } from '../../global/document.ts';
 import { readConstraints, refusalText, type Constraint, type ConstraintParams } from './constraints.ts';
 
 const ids: Readonly<Record<string, number>> = { default: 1, east: 2, gpu: 21, fast: 22, lab: 7 };
-const global = { named: (_: string, name: string) => (Object.hasOwn(ids, name) ? { id: ids[name], name } : undefined) } as unknown as Pick<
-  GlobalReader,
-  'named'
->;
+const global = {
+  named: (_: string, name: string) => (Object.hasOwn(ids, name) ? { id: ids[name], name } : undefined),
+  retired: () => [],
+} as unknown as Pick<GlobalReader, 'named' | 'retired'>;
 const decode = parameterDecoder({ params: constraints, free: true });
 
 /** As a request brings them. @throws Failure */

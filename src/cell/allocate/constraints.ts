@@ -28,7 +28,7 @@ function float(value: number): string {
  * @throws Failure `invalid` that names every bad one; an unknown constraint is an error, as ignoring it would give the wrong machine.
  */
 export function readConstraints(
-  global: Pick<GlobalReader, 'named'>,
+  global: Pick<GlobalReader, 'named' | 'retired'>,
   params: ConstraintParams,
   free: Readonly<Record<string, unknown>>,
 ): Constraint[] {

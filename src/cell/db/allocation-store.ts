@@ -1,11 +1,11 @@
 /** Taking machines: matching and taking are one statement, so that no two callers ever get the same one. */
 import { sql } from 'kysely';
 import { lifecycle } from '../../contract/lifecycle.ts';
-import type { Database } from '../../postgres/database.ts';
+import { preparedOnce } from '../../postgres/prepared-statements.ts';
+import { wakesFollowers } from '../../postgres/wake-after-commit.ts';
 import type { CellDb } from './cell-db.ts';
-import { recordAll, type CellEvent } from './event-store.ts';
+import { recording, type CellEvent } from './event-store.ts';
 import { allOf, conditionSql, type MachineCondition } from './machine-filter.ts';
-import type { CellTables } from './schema.ts';
 
 /** Written as the index `machine_allocatable` has it, or it would not be used. */
 const free = sql.raw('m.status = 4 and m.owner is null and not m.locked');
@@ -17,51 +17,108 @@ export interface Taking {
   readonly comment: string;
   /** A claim is unconfirmed until `confirmClaim`. */
   readonly claim?: { readonly id: string; readonly seconds: number };
+  readonly spread?: Grouping | undefined;
+}
+
+/** By which column machines are spread, and whose machines count. */
+export interface Grouping {
+  readonly by: 'zone' | 'pool';
+  readonly owner: string;
+  /** Only machines of this agent_name count; empty: all of the owner's. */
+  readonly agentName: string;
+}
+
+const groupOf = { zone: sql.ref('zone_id'), pool: sql.ref('pool_id') };
+
+/** The caller's machines in each zone or pool, as a table of (grp, n). */
+function heldIn({ by, owner, agentName }: Grouping) {
+  const named = agentName === '' ? sql`` : sql`and h.agent_name = ${agentName}`;
+  return sql`(select h.${groupOf[by]} as grp, count(*) as n from machine h where h.owner = ${owner} ${named} group by 1)`;
+}
+
+/** What the order of taking needs besides the machine itself: a join, and what comes before the cost. */
+function ordering(spread: Grouping | undefined) {
+  if (spread === undefined) return { join: sql``, first: sql`` };
+  return { join: sql`left join ${heldIn(spread)} held on held.grp = m.${groupOf[spread.by]}`, first: sql`coalesce(held.n, 0), ` };
 }
 
 /** The cheapest free machine that meets the conditions; undefined when there is none. Nothing is taken. */
-export async function cheapest(db: CellDb, conditions: readonly MachineCondition[]): Promise<string | undefined> {
+export async function cheapest(db: CellDb, conditions: readonly MachineCondition[], spread?: Grouping): Promise<string | undefined> {
+  const { join, first } = ordering(spread);
   const { rows } = await sql<{ system_id: string }>`
-    select m.system_id from machine m where ${free} and ${allOf(conditions)} order by ${cost}, m.system_id limit 1`.execute(db);
+    select m.system_id from machine m ${join} where ${free} and ${allOf(conditions)} order by ${first} ${cost}, m.system_id limit 1`.execute(
+    db,
+  );
   return rows[0]?.system_id;
 }
 
 /**
- * Take the cheapest free machine that meets the conditions, in the caller's transaction: one statement and its events. Rows that others
- * hold are skipped; when nothing is left besides those, it waits for them, as a power reading holds a row, too.
+ * Take the cheapest free machine that meets the conditions, and tell of it: one statement, so that it needs no transaction around it. Rows
+ * that others hold are skipped; when nothing is left besides those, it waits for them, as a power reading holds a row, too.
  * @returns undefined when there is none.
  */
-export async function takeCheapest(tx: CellDb, conditions: readonly MachineCondition[], taking: Taking): Promise<string | undefined> {
-  const taken = (await take(tx, conditions, taking, 'skip locked')) ?? (await take(tx, conditions, taking, ''));
-  if (taken === undefined) return undefined;
-  const { name, number } = lifecycle.allocated;
-  const about = { systemId: taken, username: taking.owner };
-  await recordAll(tx, [
-    { ...about, kind: 'machine_allocated', description: `(${taking.owner})${taking.comment === '' ? '' : ` - ${taking.comment}`}` },
-    { ...about, kind: 'status_changed', description: name, data: { status: number, status_name: name } },
-  ]);
-  return taken;
+export async function takeCheapest(db: CellDb, conditions: readonly MachineCondition[], taking: Taking): Promise<string | undefined> {
+  return (await take(db, conditions, taking, 'skip locked')) ?? (await take(db, conditions, taking, ''));
 }
 
 async function take(
-  tx: CellDb,
+  db: CellDb,
   conditions: readonly MachineCondition[],
   taking: Taking,
   locked: 'skip locked' | '',
 ): Promise<string | undefined> {
-  const { claim } = taking;
+  const { claim, owner, comment } = taking;
+  const { join, first } = ordering(taking.spread);
+  const noted =
+    claim === undefined ? sql`` : sql`, noted as (update claim c set system_id = t.system_id from taken t where c.id = ${claim.id}::uuid)`;
+  const { name, number } = lifecycle.allocated;
+  const events: Omit<CellEvent, 'systemId'>[] = [
+    { kind: 'machine_allocated', username: owner, description: `(${owner})${comment === '' ? '' : ` - ${comment}`}` },
+    { kind: 'status_changed', username: owner, description: name, data: { status: number, status_name: name } },
+  ];
   const { rows } = await sql<{ system_id: string }>`
     with best as (
-      select m.system_id from machine m where ${free} and ${allOf(conditions)}
-      order by ${cost}, m.system_id limit 1 for update of m ${sql.raw(locked)})
-    update machine m
-    set status = ${lifecycle.allocated.number}, previous_status = m.status, status_since = now(), status_message = '', owner = ${taking.owner},
-        agent_name = ${taking.agentName}, allocated_at = now(), generation = m.generation + 1, updated = now(),
-        claim_id = ${claim?.id ?? null}::uuid,
-        confirm_by = ${claim === undefined ? sql`null` : sql`clock_timestamp() + ${claim.seconds} * interval '1 second'`}
-    from best where m.system_id = best.system_id
-    returning m.system_id`.execute(tx);
+      select m.system_id from machine m ${join} where ${free} and ${allOf(conditions)}
+      order by ${first} ${cost}, m.system_id limit 1 for update of m ${sql.raw(locked)}),
+    taken as (
+      update machine m
+      set status = ${number}, previous_status = m.status, status_since = now(), status_message = '', owner = ${owner},
+          agent_name = ${taking.agentName}, allocated_at = now(), generation = m.generation + 1, updated = now(),
+          claim_id = ${claim?.id ?? null}::uuid,
+          confirm_by = ${claim === undefined ? sql`null` : sql`clock_timestamp() + ${claim.seconds} * interval '1 second'`}
+      from best where m.system_id = best.system_id
+      returning m.system_id),
+    told as (${recording('taken', events)})${noted}
+    select system_id from taken ${sql.raw(wakesFollowers)} ${sql.raw(preparedOnce)}`.execute(db);
   return rows[0]?.system_id;
+}
+
+export interface GroupRow {
+  readonly id: number;
+  readonly held: number;
+  /** Of the cheapest match in it; null: there is none. */
+  readonly cost: number | null;
+}
+
+/** The most zones or pools that one offer names. */
+const mostGroups = 1_000;
+
+/** What the caller holds in each zone or pool, and the cheapest match there; groups with a match first. One statement. */
+export async function groups(db: CellDb, conditions: readonly MachineCondition[], spread: Grouping): Promise<GroupRow[]> {
+  const { rows } = await sql<GroupRow>`
+    with offered as (
+      select m.${groupOf[spread.by]} as grp, min(${cost})::float8 as cost from machine m where ${free} and ${allOf(conditions)} group by 1)
+    select coalesce(held.grp, offered.grp) as id, coalesce(held.n, 0) as held, offered.cost
+    from ${heldIn(spread)} held full join offered on offered.grp = held.grp
+    order by offered.cost is null, id limit ${mostGroups}`.execute(db);
+  return rows;
+}
+
+/** How many machines somebody holds here; of one agent_name, unless it is empty. */
+export async function heldBy(db: CellDb, owner: string, agentName: string): Promise<number> {
+  const { rows } = await sql<{ held: number }>`
+    select count(*) as held from machine where owner = ${owner} and (${agentName} = '' or agent_name = ${agentName})`.execute(db);
+  return rows[0]?.held ?? 0;
 }
 
 export interface Supply {
@@ -72,16 +129,20 @@ export interface Supply {
   readonly ruledOut: Readonly<Record<string, number>>;
 }
 
-/** What there is, and what each condition rules out: one statement. */
+/**
+ * What there is, and what each condition rules out: one statement, which a front sends to many cells for each allocation. The best is looked
+ * up by the index that allocation walks: sorted out of all that match, it took ten times as long (4 ms of 2,000 machines, now 0.4).
+ */
 export async function supply(db: CellDb, conditions: readonly MachineCondition[]): Promise<Supply> {
   const counts = conditions.map(
     (condition, at) => sql`, count(*) filter (where not (${conditionSql(condition)})) as ${sql.ref(`out_${at}`)}`,
   );
   const { rows } = await sql<{ ready: number; matching: number; best: string | null; cost: number | null } & Record<string, unknown>>`
-    select count(*) as ready, count(*) filter (where ${allOf(conditions)}) as matching,
-           (array_agg(m.system_id order by ${cost}, m.system_id) filter (where ${allOf(conditions)}))[1] as best,
-           (min(${cost}) filter (where ${allOf(conditions)}))::float8 as cost ${sql.join(counts, sql` `)}
-    from machine m where ${free}`.execute(db);
+    select c.*, b.system_id as best, b.cost
+    from (select count(*) as ready, count(*) filter (where ${allOf(conditions)}) as matching ${sql.join(counts, sql` `)}
+          from machine m where ${free}) c
+    left join (select m.system_id, (${cost})::float8 as cost from machine m where ${free} and ${allOf(conditions)}
+               order by ${cost}, m.system_id limit 1) b on true ${sql.raw(preparedOnce)}`.execute(db);
   const [row] = rows;
   const ruledOut = Object.fromEntries(conditions.map(({ name }, at) => [name, Number(row?.[`out_${at}`] ?? 0)]));
   return {
@@ -90,51 +151,4 @@ export async function supply(db: CellDb, conditions: readonly MachineCondition[]
     matching: row?.matching ?? 0,
     ruledOut,
   };
-}
-
-export interface ClaimRow {
-  readonly system_id: string;
-  readonly owner: string | null;
-  /** Until it frees itself; null: confirmed. */
-  readonly seconds: number | null;
-}
-
-/** The machine that this claim got. Until `tx` ends, nobody else can use the same claim. */
-export async function findClaim(tx: CellDb, claim: string): Promise<ClaimRow | undefined> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${claim}, 0))`.execute(tx);
-  const { rows } = await sql<ClaimRow>`
-    select system_id, owner, extract(epoch from confirm_by - clock_timestamp())::float8 as seconds
-    from machine where claim_id = ${claim}::uuid`.execute(tx);
-  return rows[0];
-}
-
-/** Keep a claimed machine. May be repeated. undefined: it has freed itself, or was never claimed by this user. */
-export async function confirmClaim(db: CellDb, claim: string, owner: string): Promise<string | undefined> {
-  const { rows } = await sql<{ system_id: string }>`
-    update machine set confirm_by = null where claim_id = ${claim}::uuid and owner = ${owner} returning system_id`.execute(db);
-  return rows[0]?.system_id;
-}
-
-/** Free every claim that was not confirmed in time; returns how many. For the cell's loop; any number of processes may call it. */
-export async function freeUnconfirmed(database: Database<CellTables>): Promise<number> {
-  return database.transaction(async (tx) => {
-    const { rows } = await sql<{ system_id: string; owner: string | null }>`
-      with late as (
-        select system_id, owner from machine where confirm_by < clock_timestamp() and status = ${lifecycle.allocated.number} and not locked
-        for update skip locked)
-      update machine m
-      set status = ${lifecycle.ready.number}, previous_status = m.status, status_since = now(), owner = null, agent_name = '',
-          allocated_at = null, claim_id = null, confirm_by = null, generation = m.generation + 1, updated = now()
-      from late where m.system_id = late.system_id
-      returning m.system_id, late.owner`.execute(tx);
-    const { name, number } = lifecycle.ready;
-    await recordAll(
-      tx,
-      rows.flatMap((row): CellEvent[] => [
-        { kind: 'allocation_unconfirmed', systemId: row.system_id, description: `for ${row.owner ?? 'nobody'}` },
-        { kind: 'status_changed', systemId: row.system_id, description: name, data: { status: number, status_name: name } },
-      ]),
-    );
-    return rows.length;
-  });
 }

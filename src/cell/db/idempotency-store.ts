@@ -46,6 +46,46 @@ export async function once<T>(tx: CellDb, call: KeyedCall, work: () => Promise<T
   return reply;
 }
 
+/** Which claim a key stands for; a row of the same table, so that a key is one thing, whichever way a call comes. */
+export interface SettledKey {
+  readonly cell: number;
+  readonly claim: string;
+  readonly system_id: string;
+}
+
+/**
+ * Settle a key: the first claim wins, and is replaced only by who names it in `insteadOf`. One statement; returns what holds now.
+ * @throws Failure `idempotency_mismatch` when the key was used for something else.
+ */
+export async function settleKey(
+  db: CellDb,
+  { username, key, request }: { readonly username: string; readonly key: string; readonly request: string },
+  wanted: SettledKey,
+  insteadOf: string | undefined,
+): Promise<SettledKey> {
+  const { rows } = await sql<{ request: string; reply: SettledKey }>`
+    insert into idempotency (username, key, request, reply) values (${username}, ${key}, ${request}, ${JSON.stringify(wanted)}::jsonb)
+    on conflict (username, key) do update set reply = case
+      when idempotency.request = excluded.request and idempotency.reply->>'claim' = ${insteadOf ?? null} then excluded.reply
+      else idempotency.reply end
+    returning request, reply`.execute(db);
+  const [held] = rows;
+  if (held?.request !== request) throw fail('idempotency_mismatch');
+  return held.reply;
+}
+
+/** What a key was settled to here; undefined when it was not, or stands for a call that came to this cell directly. One statement. */
+export async function settledKey(
+  db: CellDb,
+  username: string,
+  key: string,
+): Promise<(SettledKey & { readonly request: string }) | undefined> {
+  const { rows } = await sql<{ request: string; reply: SettledKey }>`
+    select request, reply from idempotency where username = ${username} and key = ${key} and reply ? 'claim'`.execute(db);
+  const [row] = rows;
+  return row && { ...row.reply, request: row.request };
+}
+
 /** Forget keys older than a day: nobody repeats a request for so long. */
 export async function forgetKeys(db: CellDb): Promise<void> {
   await sql`delete from idempotency where created < now() - interval '1 day'`.execute(db);
