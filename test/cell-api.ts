@@ -1,36 +1,26 @@
-// A cell's API without the rest of the cell: the real handlers over a real database, asked without a socket. For tests of what the API
-// answers; doors to BMCs, images and scripts are what the test says they are.
-import { randomBytes } from 'node:crypto';
+// A cell's API without the rest of the cell: the real handlers over a real database, asked without a socket, or through a front with two
+// more cells (test/through-front.ts). For tests of what the API answers; doors to BMCs, images and scripts are what the test says they are.
 import { pino } from 'pino';
-import type { ApiContext, PowerReadingNow } from '../src/cell/api/api-context.ts';
+import type { ApiContext } from '../src/cell/api/api-context.ts';
+import { networkHandlers } from '../src/cell/api/network-handlers.ts';
 import { cellMigrations } from '../src/cell/cell-database.ts';
 import { claimDatabase } from '../src/cell/db/cell-identity.ts';
-import type { CellTables, DeployedImage } from '../src/cell/db/schema.ts';
-import { makeSecretKey } from '../src/cell/db/secret-key.ts';
+import type { CellTables } from '../src/cell/db/schema.ts';
 import { machineApi } from '../src/cell/machine-api.ts';
-import { hostNameFor } from '../src/cell/metadata/host-name.ts';
-import { powerDoors } from '../src/cell/power-door.ts';
 import { systemIdOf } from '../src/contract/ids.ts';
 import { lifecycle, type MachineState } from '../src/contract/lifecycle.ts';
 import { globalMigrations } from '../src/global/migrations.ts';
 import type { BodyOf, Kind } from '../src/global/kinds.ts';
 import { streamOf } from '../src/global/kinds.ts';
 import { GlobalMemory } from '../src/global/memory.ts';
-import { fail } from '../src/contract/errors.ts';
 import { createServer, type Server } from '../src/http/server.ts';
 import { oauthHeader } from '../src/http/oauth.ts';
 import { feedMigrations } from '../src/postgres/feed.ts';
-import { openFeedWakeups } from '../src/postgres/feed-wakeups.ts';
+import { apiContext, networkContext, cellName, cellNumber, type ContextOptions } from './api-context.ts';
 import { testDatabase, type TestDatabase } from './postgres.ts';
+import { authenticateAt, inSendersContext, keyOf, openFleet, putPeople, through, type Fleet, type FleetOptions } from './through-front.ts';
 
-export const cellNumber = 17;
-export const image: DeployedImage = {
-  name: 'debian/12',
-  architecture: 'amd64/generic',
-  sha256: 'a'.repeat(64),
-  size: 1000,
-  cloud_init: true,
-};
+export { image } from './api-context.ts';
 
 const people = { admin: { userId: 1, admin: true }, ann: { userId: 2, admin: false }, bob: { userId: 3, admin: false } } as const;
 export type Person = keyof typeof people;
@@ -42,6 +32,8 @@ export interface CellApi {
   readonly global: GlobalMemory;
   readonly context: ApiContext;
   readonly server: Server;
+  /** The front and the other cells; undefined when the bare cell is asked. */
+  readonly behind: Fleet | undefined;
   /** Send a request as somebody; `undefined` is nobody. Fields go into the query of GET and DELETE, else into a form. */
   ask(
     who: Person | undefined,
@@ -50,7 +42,9 @@ export interface CellApi {
     fields?: Fields,
     headers?: Record<string, string>,
   ): Promise<Reply>;
-  put<K extends Kind>(kind: K, id: number, body: BodyOf<K>): void;
+  /** `ask` of this cell itself, whatever this run goes through. */
+  askCell: CellApi['ask'];
+  put<K extends Kind>(kind: K, id: string | number, body: BodyOf<K>): void;
   /** Add a New machine through the API, with power by hand unless said otherwise. Returns its system_id. */
   add(fields?: Fields): Promise<string>;
   /** One that is in this state by its row alone. */
@@ -69,10 +63,9 @@ export interface Reply {
   json<T = Record<string, unknown>>(): T;
 }
 
-export interface CellApiOptions {
-  /** What every BMC says when it is tried; undefined: it refuses. Left out: the real drivers are used. */
-  readonly bmc?: () => PowerReadingNow | undefined;
-  readonly killPoint?: (name: string) => void;
+export interface CellApiOptions extends Pick<ContextOptions, 'bmc' | 'killPoint' | 'destructive'>, Pick<FleetOptions, 'others'> {
+  /** Whatever this run goes through. */
+  readonly asked?: typeof through;
 }
 
 function encode(fields: Fields): string {
@@ -82,10 +75,11 @@ function encode(fields: Fields): string {
   return new URLSearchParams(pairs as [string, string][]).toString();
 }
 
-function memoryOf(): { memory: GlobalMemory; put: CellApi['put'] } {
+/** Global config that a test puts there, without a database. */
+export function memoryOf(): { memory: GlobalMemory; put: CellApi['put'] } {
   const memory = new GlobalMemory();
   let n = 0;
-  const put = <K extends Kind>(kind: K, id: number, body: BodyOf<K>): void => {
+  const put: CellApi['put'] = (kind, id, body) => {
     n += 1;
     const revision = { epoch: 1, n };
     const stream = streamOf(kind);
@@ -97,48 +91,18 @@ function memoryOf(): { memory: GlobalMemory; put: CellApi['put'] } {
 export async function cellApi(options: CellApiOptions = {}): Promise<CellApi> {
   const database = await testDatabase<CellTables>([feedMigrations, globalMigrations, cellMigrations]);
   const { db } = database;
-  const secretKey = makeSecretKey(randomBytes(32));
-  await claimDatabase(db, { number: cellNumber, name: 'c17', keyFingerprint: secretKey.fingerprint });
-  await db.insertInto('domain').values({ name: 'c17.example', is_default: true }).execute();
   const { memory, put } = memoryOf();
+  const context = apiContext(database, memory, options);
+  await claimDatabase(db, { number: cellNumber, name: cellName, keyFingerprint: context.secretKey.fingerprint });
+  await db.insertInto('domain').values({ name: 'c17.example', is_default: true }).execute();
+  await putPeople(put, people);
   put('zone', 1, { id: 1, name: 'default', description: '' });
   put('zone', 2, { id: 2, name: 'east', description: 'the east wing' });
   put('pool', 0, { id: 0, name: 'default', description: 'Default pool' });
   put('pool', 7, { id: 7, name: 'lab', description: '' });
   put('tag', 21, { id: 21, name: 'gpu', definition: '', comment: '', kernel_opts: '' });
   put('tag', 22, { id: 22, name: 'fast', definition: '', comment: '', kernel_opts: '' });
-  const real = powerDoors(db, secretKey, new AbortController().signal);
-  const bmc = options.bmc;
-  const wakeups = openFeedWakeups(database.connection);
-  const context: ApiContext = {
-    database,
-    wakeups,
-    global: memory,
-    secretKey,
-    cellName: 'c17',
-    cellNumber,
-    power:
-      bmc === undefined
-        ? real
-        : {
-            targetOf: (systemId) => real.targetOf(systemId),
-            check: async (type, given, skipQuery) => {
-              const checked = await real.check(type, given, true);
-              if (skipQuery || type === 'manual') return checked;
-              const reading = bmc();
-              if (reading === undefined) throw fail('power_refused', { address: String(given['power_address']), reason: 'no answer' });
-              return { ...checked, reading };
-            },
-            query: async () => bmc() ?? { state: 'error', evidence: 'no answer' },
-          },
-    images: {
-      find: (name) => (['debian/12', '12'].includes(name) ? image : undefined),
-      fallback: () => image,
-    },
-    scripts: { commissioning: () => ['50-muster-inventory'], testing: () => ['10-muster-disk-read'], hostName: hostNameFor },
-    killPoint: options.killPoint ?? (() => undefined),
-  };
-  const handlers = machineApi(context);
+  const handlers = inSendersContext({ ...machineApi(context), ...networkHandlers(networkContext(context)) });
   const server = createServer({
     program: 'cell',
     version: '0.0.0',
@@ -146,21 +110,38 @@ export async function cellApi(options: CellApiOptions = {}): Promise<CellApi> {
     handlers,
     log: pino({ level: 'error' }),
     checkReplies: true,
-    authenticate: (request, oauth) => {
-      if (oauth === undefined) return { kind: 'anonymous', address: request.address };
-      const person = people[oauth.token as Person];
-      if (person === undefined) throw fail('unauthorized');
-      return { kind: 'user', username: oauth.token, ...person, via: 'key', address: request.address };
-    },
+    authenticate: authenticateAt(memory, cellName),
   });
+  const front = (options.asked ?? through) === 'front' ? await openFleet({ server, global: memory, put, ...options }) : undefined;
   let macs = 0;
   const nextMac = (): string =>
     `52:54:01:00:${String(Math.floor((macs += 1) / 100)).padStart(2, '0')}:${String(macs % 100).padStart(2, '0')}`;
+  const send = async (
+    behind: Fleet | undefined,
+    ...[who, method, path, fields = {}, more = {}]: Parameters<CellApi['ask']>
+  ): Promise<Reply> => {
+    const isQuery = method === 'GET' || method === 'DELETE';
+    const data = encode(fields);
+    const plain = `/MAAS/api/2.0/${path}`;
+    const url = isQuery && data !== '' ? `${plain}${plain.includes('?') ? '&' : '?'}${data}` : plain;
+    const headers = {
+      ...(who === undefined ? {} : { authorization: oauthHeader(keyOf(who)) }),
+      ...(isQuery ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+      ...more,
+    };
+    if (behind) {
+      const sent = await behind.send(method, url, headers, isQuery ? undefined : data);
+      return { ...sent, json: <T>() => JSON.parse(sent.text) as T };
+    }
+    const reply = await server.inject({ method, url, headers, ...(isQuery ? {} : { payload: data }) });
+    return { status: reply.statusCode, text: reply.body, headers: reply.headers, json: () => reply.json() };
+  };
   const api: CellApi = {
     database,
     global: memory,
     context,
     server,
+    behind: front,
     put,
     nextMac,
     async add(fields = {}) {
@@ -182,22 +163,8 @@ export async function cellApi(options: CellApiOptions = {}): Promise<CellApi> {
         .execute();
       return id;
     },
-    async ask(who, method, path, fields = {}, headers = {}) {
-      const isQuery = method === 'GET' || method === 'DELETE';
-      const data = encode(fields);
-      const url = `/MAAS/api/2.0/${path}`;
-      const reply = await server.inject({
-        method,
-        url: isQuery && data !== '' ? `${url}${url.includes('?') ? '&' : '?'}${data}` : url,
-        headers: {
-          ...(who === undefined ? {} : { authorization: oauthHeader(`ck:${who}:secret`) }),
-          ...(isQuery ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
-          ...headers,
-        },
-        ...(isQuery ? {} : { payload: data }),
-      });
-      return { status: reply.statusCode, text: reply.body, headers: reply.headers, json: () => reply.json() };
-    },
+    ask: (...given) => send(front, ...given),
+    askCell: (...given) => send(undefined, ...given),
     async fleet(count, set = () => ({})) {
       const { id } = await db.selectFrom('domain').select('id').executeTakeFirstOrThrow();
       const ids: string[] = [];
@@ -221,8 +188,9 @@ export async function cellApi(options: CellApiOptions = {}): Promise<CellApi> {
       return ids;
     },
     async close() {
+      await front?.close();
       await server.drain(100);
-      await wakeups.close();
+      await context.wakeups.close();
       await database.drop();
     },
   };

@@ -1,9 +1,10 @@
-// A cell's handlers of networks and machines' parts over a real database, asked by HTTP without a socket: by an admin unless a test says
-// otherwise. Machines are rows, as commissioning leaves them.
+// A cell's handlers of networks and machines' parts over a real database, asked by HTTP without a socket, or through a front with a hub and
+// two more cells (test/through-front.ts): by an admin unless a test says otherwise. Machines are rows, as commissioning leaves them.
 import { pino } from 'pino';
 import { networkHandlers } from '../src/cell/api/network-handlers.ts';
 import type { NetworkContext } from '../src/cell/api/network-context.ts';
 import { spaceDoor, usageDoor } from '../src/cell/api/global-doors.ts';
+import { machineApi } from '../src/cell/machine-api.ts';
 import { migrationsOfCell } from '../src/cell/cell-database.ts';
 import { claimDatabase, ensureDomain } from '../src/cell/db/cell-identity.ts';
 import type { CellTables } from '../src/cell/db/schema.ts';
@@ -12,10 +13,13 @@ import { systemIdOf } from '../src/contract/ids.ts';
 import { Authority } from '../src/global/authority.ts';
 import { ensureDefaults } from '../src/global/default-documents.ts';
 import type { Draft } from '../src/global/draft.ts';
+import { streamOf } from '../src/global/kinds.ts';
 import { createGlobalHandlers } from '../src/global/global-handlers.ts';
-import type { Caller } from '../src/http/handler.ts';
+import { oauthHeader } from '../src/http/oauth.ts';
 import { createServer } from '../src/http/server.ts';
+import { apiContext, cellNumber } from './api-context.ts';
 import { testDatabase } from './postgres.ts';
+import { authenticateAt, inSendersContext, keyOf, openFleet, putPeople, through, type FleetOptions } from './through-front.ts';
 
 export type Who = 'admin' | 'ann' | 'bob' | 'nobody' | 'machine';
 
@@ -25,12 +29,6 @@ const people: Readonly<Record<string, { readonly userId: number; readonly admin:
   bob: { userId: 4, admin: false },
 };
 
-function callerOf(who: string, address: string): Caller {
-  const person = people[who];
-  if (person) return { kind: 'user', username: who, ...person, via: 'key', address };
-  return who === 'machine' ? { kind: 'machine', systemId: '334abcd', credential: 'system', address } : { kind: 'anonymous', address };
-}
-
 export interface Answer {
   readonly status: number;
   readonly text: string;
@@ -38,17 +36,28 @@ export interface Answer {
   readonly body: ReturnType<typeof JSON.parse>;
 }
 
-export const cell = 17;
+export { cellNumber as cell } from './api-context.ts';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+type Form = Record<string, unknown>;
+
+function jsonOf(text: string): ReturnType<typeof JSON.parse> {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 export interface NewMachine {
   readonly status?: MachineState;
   readonly owner?: string;
 }
 
-export async function networkServer(options: Partial<NetworkContext> = {}) {
+export async function networkServer({ others, ...options }: Partial<NetworkContext> & Pick<FleetOptions, 'others'> = {}) {
   const database = await testDatabase<CellTables>([...migrationsOfCell], { maxConnections: 12 });
   const { db } = database;
-  await claimDatabase(db, { number: cell, name: 'c17', keyFingerprint: 'test' });
+  await claimDatabase(db, { number: cellNumber, name: 'c17', keyFingerprint: 'test' });
   await ensureDomain(db, 'c17.example');
   const authority = await Authority.open(database);
   await ensureDefaults(authority);
@@ -58,12 +67,14 @@ export async function networkServer(options: Partial<NetworkContext> = {}) {
     database,
     global,
     cellName: 'c17',
-    cellNumber: cell,
+    cellNumber,
     version: '0.1.0',
     serviceAddress: '10.40.1.1',
     url: 'http://10.40.1.1:5240',
     hub: undefined,
     lag: () => undefined,
+    state: () => 'in',
+    load: () => ({ cpu: 0, delay: 0 }),
     services: () => [{ name: 'dhcpd', status: 'running', status_info: '' }],
     ...options,
   };
@@ -72,46 +83,57 @@ export async function networkServer(options: Partial<NetworkContext> = {}) {
     { writer: authority, usage },
     { reader: global, spaces: spaceDoor(db, () => global) },
   );
-  const handlers = { ...globals, ...networkHandlers(context) };
+  const machines = apiContext(database, global);
+  const handlers = inSendersContext({ ...globals, ...machineApi(machines), ...networkHandlers(context) });
+  const authenticate = authenticateAt(global, 'c17');
   const server = createServer({
     program: 'cell',
     version: '0.1.0',
     routeIds: Object.keys(handlers) as (keyof typeof handlers)[],
     handlers,
-    authenticate: (request) => callerOf(String(request.headers['x-as'] ?? 'admin'), request.address),
+    authenticate: (request, oauth) =>
+      oauth?.token === 'machine'
+        ? { kind: 'machine', systemId: '334abcd', credential: 'system', address: request.address }
+        : authenticate(request, oauth),
     log: pino({ level: process.env['MUSTER_TEST_LOG'] ?? 'silent' }),
     checkReplies: true,
   });
 
-  /** `form`: keys of the body; a list is a repeated key. */
-  async function ask(
-    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
-    path: string,
-    form?: Record<string, unknown>,
-    who: Who = 'admin',
-  ): Promise<Answer> {
+  const put: FleetOptions['put'] = (kind, id, body) => authority.write(streamOf(kind), 'test', (draft) => draft.put(kind, id, body));
+  await putPeople(put, people);
+  const front = through === 'front' ? await openFleet({ server, global, put, authority, ...(others ? { others } : {}) }) : undefined;
+
+  async function send(isBehind: boolean, method: Method, path: string, form?: Form, who: Who = 'admin'): Promise<Answer> {
     const pairs = Object.entries(form ?? {}).flatMap(([key, value]) =>
       (Array.isArray(value) ? value : [value]).map((one) => [key, String(one)]),
     );
-    const query = method === 'GET' && form ? `${path.includes('?') ? '&' : '?'}${new URLSearchParams(pairs).toString()}` : '';
-    const answer = await server.inject({
-      method,
-      url: `${path.startsWith('/') ? '' : '/MAAS/api/2.0/'}${path}${query}`,
-      headers: { 'x-as': who, ...(method === 'GET' || !form ? {} : { 'content-type': 'application/x-www-form-urlencoded' }) },
-      ...(method === 'GET' || !form ? {} : { payload: new URLSearchParams(pairs).toString() }),
-    });
-    let body: unknown;
-    try {
-      body = JSON.parse(answer.body);
-    } catch {
-      body = undefined;
+    const data = new URLSearchParams(pairs).toString();
+    const query = method === 'GET' && form ? `${path.includes('?') ? '&' : '?'}${data}` : '';
+    const url = `${path.startsWith('/') ? '' : '/MAAS/api/2.0/'}${path}${query}`;
+    const hasBody = method !== 'GET' && form !== undefined;
+    const headers = {
+      ...(who === 'nobody' ? {} : { authorization: oauthHeader(keyOf(who)) }),
+      ...(hasBody ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
+    };
+    // Machines know their cell and no front.
+    if (front && isBehind && who !== 'machine') {
+      const sent = await front.send(method, url, headers, hasBody ? data : undefined);
+      return { status: sent.status, text: sent.text, body: jsonOf(sent.text) };
     }
-    return { status: answer.statusCode, text: answer.body, body };
+    const answer = await server.inject({ method, url, headers, ...(hasBody ? { payload: data } : {}) });
+    return { status: answer.statusCode, text: answer.body, body: jsonOf(answer.body) };
   }
 
-  /** `ask` that must succeed; returns the body. */
-  async function must(...given: Parameters<typeof ask>): Promise<Answer['body']> {
-    const answer = await ask(...given);
+  /** `form`: keys of the body; a list is a repeated key. */
+  const ask = (method: Method, path: string, form?: Form, who?: Who): Promise<Answer> => send(true, method, path, form, who);
+  /** `ask` of this cell itself, whatever this run goes through. */
+  const askCell = (method: Method, path: string, form?: Form, who?: Who): Promise<Answer> => send(false, method, path, form, who);
+
+  /** An ask that must succeed; returns the body. */
+  const must = (...given: Parameters<typeof ask>) => succeed(true, ...given);
+  const mustCell = (...given: Parameters<typeof ask>) => succeed(false, ...given);
+  async function succeed(isBehind: boolean, ...given: Parameters<typeof ask>): Promise<Answer['body']> {
+    const answer = await send(isBehind, ...given);
     if (answer.status >= 300) throw new Error(`${given[0]} ${given[1]}: ${answer.status} ${answer.text}`);
     return answer.body;
   }
@@ -119,7 +141,7 @@ export async function networkServer(options: Partial<NetworkContext> = {}) {
   let drawn = 0;
   async function machine({ status = 'ready', owner }: NewMachine = {}): Promise<string> {
     const n = (drawn += 1);
-    const system_id = systemIdOf(cell, 1000 + n) ?? '';
+    const system_id = systemIdOf(cellNumber, 1000 + n) ?? '';
     const domain = await db.selectFrom('domain').select('id').where('is_default', '=', true).executeTakeFirstOrThrow();
     await db
       .insertInto('machine')
@@ -128,12 +150,14 @@ export async function networkServer(options: Partial<NetworkContext> = {}) {
     return system_id;
   }
 
-  for (const [username, { userId, admin }] of Object.entries(people)) {
-    const user = { id: userId, username, email: '', is_superuser: admin, is_local: true, generation: 1 };
-    await authority.write('access', 'test', (draft) => draft.put('user', userId, user));
-  }
   const write = <T>(decide: (draft: Draft) => Promise<T> | T) => authority.write('config', 'admin', decide);
-  return { database, db, global, authority, usage, write, ask, must, machine, drop: () => database.drop() };
+  const drop = async (): Promise<void> => {
+    await front?.close();
+    await server.drain(0);
+    await machines.wakeups.close();
+    await database.drop();
+  };
+  return { database, db, global, authority, usage, write, ask, askCell, must, mustCell, machine, drop };
 }
 
 export type NetworkServer = Awaited<ReturnType<typeof networkServer>>;

@@ -25,21 +25,23 @@ export type TestDatabase<Schema> = Database<Schema> & {
   drop(): Promise<void>;
 };
 
-type TestServer = { readonly address: ServerAddress; stop(): Promise<void> };
+type TestServer = { readonly address: ServerAddress; pid(): number; stop(): Promise<void> };
 
 const variable = 'MUSTER_TEST_POSTGRES';
 let server: Promise<TestServer> | undefined;
 
-/** vitest globalSetup: starts the server of this run. */
+/** vitest globalSetup: starts the server of this run. It is called once for every project; the first one's server is everybody's. */
 export async function setup(): Promise<void> {
+  if (process.env[variable] !== undefined) return;
   const { address } = await (server ??= startTestServer());
   process.env[variable] = JSON.stringify(address);
 }
 
 /** vitest globalSetup: stops it and removes its data. */
 export async function teardown(): Promise<void> {
+  if (server === undefined) return;
   delete process.env[variable];
-  await (await server)?.stop();
+  await (await server).stop();
   server = undefined;
 }
 
@@ -47,9 +49,9 @@ export async function teardown(): Promise<void> {
  * A server in a temporary folder that does not outlive this process: a small watcher holds a pipe
  * from us, and at its end (Ctrl-C, kill -9) kills the server and removes the folder.
  */
-export async function startTestServer(): Promise<TestServer> {
+export async function startTestServer(maxConnections = 150, synchronousCommit = false): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'muster-test-pg-'));
-  const embedded = await startEmbeddedPostgres({ folder, maxConnections: 150, synchronousCommit: false });
+  const embedded = await startEmbeddedPostgres({ folder, maxConnections, synchronousCommit });
   const watcher = spawn(
     '/bin/sh',
     ['-c', 'trap "" INT TERM; cat >/dev/null; kill -QUIT "$1" 2>/dev/null; sleep 1; rm -rf "$2" "$3"'].concat(
@@ -64,6 +66,7 @@ export async function startTestServer(): Promise<TestServer> {
   if ('unref' in watcher.stdin && typeof watcher.stdin.unref === 'function') watcher.stdin.unref();
   return {
     address: embedded.address,
+    pid: () => embedded.pid(),
     stop: async () => {
       await embedded.stop();
       watcher.kill('SIGKILL');

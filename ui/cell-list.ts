@@ -5,7 +5,7 @@ import { ApiError } from '../src/http/client.ts';
 import { client, gathered } from './api.ts';
 
 type Listed = RouteReply<'Cells.read'>[number];
-export type CellRow = Pick<Listed, 'name' | 'state' | 'answering' | 'version' | 'revision' | 'lag' | 'machines' | 'findings'>;
+export type CellRow = Pick<Listed, 'name' | 'state' | 'answering' | 'version' | 'revision' | 'lag' | 'load' | 'machines' | 'findings'>;
 
 interface Summary {
   readonly by_status: Readonly<Record<string, number>>;
@@ -31,6 +31,7 @@ async function onlyCell(signal: AbortSignal): Promise<CellRow> {
     version: version.muster?.version ?? version.version,
     revision: null,
     lag: null,
+    load: null,
     machines: { ...summary.body.by_status },
     findings: bySeverity(findings),
   };
@@ -50,11 +51,18 @@ export const cellsQuery = queryOptions({
   refetchInterval: 5000,
 });
 
-export type CellStanding = 'answering' | 'absent' | 'out' | 'retired' | 'registered';
+export const frontsQuery = queryOptions({
+  queryKey: ['fronts'],
+  queryFn: ({ signal }) => client.call('Fronts.read', {}, {}, { signal }),
+  refetchInterval: 10_000,
+});
+
+export type CellStanding = 'answering' | 'absent' | 'drained' | 'out' | 'retired' | 'registered';
 
 /** How a cell stands. `registered`: nobody here has asked it (the hub never does). */
 export function standingOf(cell: Pick<CellRow, 'state' | 'answering'>): CellStanding {
-  if (cell.state !== 'in') return cell.state;
-  if (cell.answering === null) return 'registered';
-  return cell.answering ? 'answering' : 'absent';
+  if (cell.state === 'out' || cell.state === 'retired') return cell.state;
+  if (cell.answering === false) return 'absent';
+  if (cell.state === 'drained') return 'drained';
+  return cell.answering === null ? 'registered' : 'answering';
 }

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { routes } from '../contract/routes.ts';
-import { ApiError } from '../http/client.ts';
+import { ApiError, createClient } from '../http/client.ts';
 import { addApiCommands, commandRoutes } from './api-commands.ts';
+import { bulkText, progressText, watchBulk } from './bulk-report.ts';
 import { writeProfiles } from './profile-file.ts';
 
 interface Seen {
@@ -113,4 +114,66 @@ test('what the API refuses is an error with its code; a wrong word never reaches
   await expect(muster('machines', 'read', 'zone')).rejects.toThrow(/key=value, not «zone»/);
   expect(seen).toEqual([]);
   await expect(muster('machines', 'read', '--profile', 'there')).rejects.toThrow('There is no profile there. There are: here.');
+});
+
+test('a bulk call reads its machines from a file, tells of each that was not done, and follows the others', async () => {
+  const ids = join(folder, 'ids');
+  writeFileSync(ids, 'system_id\naaa\nbbb ccc\n');
+  const one = (system_id: string, outcome: string, error = '') => ({
+    system_id,
+    outcome,
+    operation: outcome === 'done' ? 7 : null,
+    code: null,
+    error,
+  });
+  reply = { status: 200, body: { bulk: 'rack-7', done: 2, refused: 0, unknown: 0, outcomes: [one('aaa', 'done'), one('bbb', 'done')] } };
+  expect(await muster('machines', 'bulk-commission', '--from', ids, 'comment=new')).toBe('bulk rack-7: 2 done, 0 refused, 0 unknown\n');
+  expect(seen[0]?.url).toBe('/MAAS/api/2.0/machines/?op=bulk_commission');
+  expect([...new URLSearchParams(seen[0]?.body)]).toEqual([
+    ['comment', 'new'],
+    ['machines', 'aaa'],
+    ['machines', 'bbb'],
+    ['machines', 'ccc'],
+  ]);
+  reply.body = {
+    bulk: 'b',
+    done: 0,
+    refused: 1,
+    unknown: 1,
+    outcomes: [one('aaa', 'refused', 'Machine aaa is locked.'), one('bbb', 'unknown', 'No answer.')],
+  };
+  await expect(muster('machines', 'bulk-release', 'machines=aaa', 'machines=bbb')).rejects.toThrow('2 of 2 machines were not done.');
+  writeFileSync(ids, '\n');
+  await expect(muster('machines', 'bulk-release', '--from', ids)).rejects.toThrow('names no machine');
+});
+
+test('what a bulk call came to, and how far it is, in words', async () => {
+  const outcomes = [
+    { system_id: 'aaa', outcome: 'refused' as const, operation: null, code: 'wrong_state', error: 'Machine aaa is locked.' },
+  ];
+  expect(bulkText({ bulk: 'b', done: 0, refused: 1, unknown: 0, outcomes })).toBe(
+    'bulk b: 0 done, 1 refused, 0 unknown\naaa  refused: Machine aaa is locked.\n',
+  );
+  const counts = (live: number) => ({
+    operations: 9,
+    by_outcome: { done: 6 - live, failed: 3, live },
+    by_kind: {},
+    waits_for_hands: live > 0 ? 1 : 0,
+  });
+  expect(progressText(counts(2))).toBe('9 operations: 4 done, 3 failed, 2 under way, 1 of them wait for hands');
+  const said: string[] = [];
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  reply = { status: 200, body: counts(2) };
+  const client = createClient({ url, key: 'a:b:c' });
+  const watching = watchBulk(
+    client,
+    'b',
+    (text) => {
+      said.push(text);
+      reply.body = counts(0);
+    },
+    5,
+  );
+  expect(await watching).toBe(3);
+  expect(said).toEqual(['9 operations: 4 done, 3 failed, 2 under way, 1 of them wait for hands\n', '9 operations: 6 done, 3 failed\n']);
 });

@@ -3,10 +3,11 @@ import { Command } from 'commander';
 import { pathNames, type Param, type Route } from '../contract/route.ts';
 import { aliases, routes, type RouteId } from '../contract/routes.ts';
 import { createClient, type CallOptions, type Client } from '../http/client.ts';
+import { bulkText, idsFrom, watchBulk, type BulkReply } from './bulk-report.ts';
 import { commandName } from './command-name.ts';
 import { readKeyValues } from './key-value.ts';
 import { chooseProfile, readProfiles } from './profile-file.ts';
-import { renderReply } from './table.ts';
+import { renderReply, shown } from './table.ts';
 
 export interface ApiCommandOptions {
   readonly profileFile: string;
@@ -51,18 +52,26 @@ function actionCommand(id: RouteId, route: Route, { profileFile, write }: ApiCom
     .option('--profile <name>', 'whom to ask: a profile of muster login')
     .option('--cell <name>', 'through a front: this cell alone')
     .option('--json', 'print the reply as JSON');
+  const isBulk = route.strangers === 'told';
+  if (isBulk)
+    command
+      .option('--from <file>', 'read the system_ids of the machines from a file, - for standard input')
+      .option('--watch', 'print how far the work has come until it has ended');
   const lines = Object.entries(route.params).map(([name, param]) => paramLine(name, param));
   if (lines.length > 0) command.addHelpText('after', `\nParameters:\n${lines.join('\n')}`);
   command.action(async (...given: unknown[]) => {
-    const { profile, cell, json } = command.opts<{ profile?: string; cell?: string; json?: boolean }>();
+    const { profile, cell, json, from, watch } = command.opts<Chosen>();
     const { url, key } = chooseProfile(await readProfiles(profileFile), profile);
     const path = Object.fromEntries(blanks.map((blank, index) => [blank, String(given[index])]));
     const words = given[blanks.length];
+    const named = from === undefined ? [] : (await idsFrom(from)).map((id) => `machines=${id}`);
     const call: CallOptions = {
-      free: await readKeyValues(Array.isArray(words) ? (words as string[]) : []),
+      free: await readKeyValues([...(Array.isArray(words) ? (words as string[]) : []), ...named]),
       ...(cell === undefined ? {} : { cell }),
     };
-    await runRoute(createClient({ url, key }), id, route, path, call, json === true, write);
+    const client = createClient({ url, key });
+    if (isBulk && json !== true) await runBulk(client, id, call, watch === true, write);
+    else await runRoute(client, id, route, path, call, json === true, write);
   });
   return command;
 }
@@ -72,6 +81,26 @@ function paramLine(name: string, param: Param): string {
   const shown = shape.patternProperties === undefined ? name : `${name}_KEY`;
   const choice = shape.enum === undefined ? '' : ` One of: ${shape.enum.join(', ')}.`;
   return `  ${shown.padEnd(26)} ${param.required ? 'Required. ' : ''}${param.doc}${choice}`;
+}
+
+interface Chosen {
+  readonly profile?: string;
+  readonly cell?: string;
+  readonly json?: boolean;
+  readonly from?: string;
+  readonly watch?: boolean;
+}
+
+/** @throws Error after everything was printed, when a machine was not done: the exit code says so. */
+async function runBulk(client: Client, id: RouteId, call: CallOptions, watches: boolean, write: (text: string) => void): Promise<void> {
+  const reply = (await client.call(id, {} as never, {} as never, call)) as unknown as BulkReply;
+  write(bulkText(reply));
+  const isWork = reply.outcomes.some((one) => one.operation !== null);
+  const failed = watches && isWork ? await watchBulk(client, reply.bulk, write) : 0;
+  const left = reply.refused + reply.unknown;
+  if (left > 0) throw new Error(`${left} of ${reply.outcomes.length} machines were not done.`);
+  if (failed > 0)
+    throw new Error(`${failed} operations did not come to a good end: muster operations read bulk=${shown(reply.bulk)} outcome=failed`);
 }
 
 /** Everything but the id travels as text: the API decodes it by the same schemas, and says which parameter is wrong. */

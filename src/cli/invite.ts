@@ -12,12 +12,17 @@ export function inviteCommand(role: 'cell' | 'front', { profileFile, write }: In
   const add = new Command('add')
     .description(`Invite a ${role}: prints the command that it joins with. The token is good for a day, once.`)
     .argument('<name>')
+    .option('--replace', `of a ${role} that has joined and whose data folder is lost: it may show another key, and the old one is refused`)
     .option('--profile <name>', 'whom to ask: a profile of muster login')
     .option('--hub-url <url>', 'where the new program will reach the hub; left out, port 5242 of the host of the profile')
-    .action(async (name: string, options: { profile?: string; hubUrl?: string }) => {
+    .action(async (name: string, options: { profile?: string; hubUrl?: string; replace?: boolean }) => {
       const { url, key } = chooseProfile(await readProfiles(profileFile), options.profile);
       const client = createClient({ url, key });
-      const invitation = await client.call(role === 'cell' ? 'Cells.create' : 'Fronts.create', {}, { name });
+      const invitation = await client.call(
+        role === 'cell' ? 'Cells.create' : 'Fronts.create',
+        {},
+        { name, replace: options.replace === true },
+      );
       const hub = options.hubUrl ?? `https://${new URL(url).hostname}:5242`;
       write(`${role} ${invitation.name} gets number ${invitation.number}. Until ${invitation.expires}, once:\n`);
       const { token, fingerprint } = invitation;

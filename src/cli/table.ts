@@ -55,7 +55,11 @@ function show(value: unknown): string {
       : typeof value === 'object'
         ? JSON.stringify(value)
         : String(value);
-  // Control characters of somebody's text would move the cursor of somebody else's terminal.
+  return shown(text);
+}
+
+/** Control characters of somebody's text would move the cursor of somebody else's terminal. */
+export function shown(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ');
 }
 

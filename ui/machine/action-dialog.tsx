@@ -96,7 +96,12 @@ const erasures = {
   full: 'Erase everything; this can take hours',
 } as const;
 
-function ReleaseChoices({ choices, onChange }: ChoicesProps) {
+interface ReleaseChoicesProps {
+  readonly choices: Pick<ActionChoices, 'erase'>;
+  readonly onChange: (choices: Pick<ActionChoices, 'erase'>) => void;
+}
+
+export function ReleaseChoices({ choices, onChange }: ReleaseChoicesProps) {
   return (
     <RadioGroup value={choices.erase ?? 'keep'} onChange={(erase) => onChange({ ...choices, erase: erase as keyof typeof erasures })}>
       <Label>Its disks</Label>

@@ -38,7 +38,9 @@ export const actionTable = {
 
 export const allActions = Object.keys(actionTable) as Action[];
 
-type Judged = Pick<RouteReply<'Machine.read'>, 'status' | 'locked' | 'owner'> & { readonly operation: { readonly kind: string } | null };
+export type JudgedMachine = Pick<RouteReply<'Machine.read'>, 'status' | 'locked' | 'owner'> & {
+  readonly operation: { readonly kind: string } | null;
+};
 
 /** These end what is being done to a machine, so that a live operation is no reason against them. */
 const stopping: readonly Action[] = ['abort', 'release', 'mark_broken', 'lock', 'unlock'];
@@ -48,7 +50,7 @@ function policyOf(action: Action): string {
 }
 
 /** Why this cannot be asked now by this person; undefined when it can. The cell judges again, and its word counts. */
-export function disabledReason(machine: Judged, action: Action, person: Person): string | undefined {
+export function disabledReason(machine: JudgedMachine, action: Action, person: Person): string | undefined {
   const state = stateOf(machine.status);
   if (action === 'lock' && machine.locked) return 'It is locked already.';
   if (action === 'unlock' && !machine.locked) return 'It is not locked.';

@@ -16,7 +16,8 @@ export function base64(text: string): string {
   return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(''));
 }
 
-const erasures = {
+/** What `erase` means to the API. */
+export const erasures = {
   keep: { erase: false },
   quick: { erase: true, quick_erase: true },
   full: { erase: true, quick_erase: false },

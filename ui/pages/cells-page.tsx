@@ -6,12 +6,15 @@ import { cellsQuery, standingOf, type CellRow, type CellStanding } from '../cell
 import { Empty, Failed, Waiting } from '../parts/notice.tsx';
 import { StateBar } from '../parts/state.tsx';
 import { path } from '../path.ts';
-import { programQuery } from '../session.ts';
+import { programQuery, usePerson } from '../session.ts';
 import { lasting } from '../time.ts';
+import { CellActions } from './cell-actions.tsx';
+import { FrontList } from './front-list.tsx';
 
 const standingWords: Readonly<Record<CellStanding, string>> = {
   answering: 'answering',
   absent: 'absent',
+  drained: 'drained',
   out: 'out',
   retired: 'retired',
   registered: 'registered',
@@ -19,6 +22,7 @@ const standingWords: Readonly<Record<CellStanding, string>> = {
 
 const standingTexts: Readonly<Record<CellStanding, string>> = {
   answering: '',
+  drained: 'It answers, and gets nothing new.',
   absent: 'It does not answer. Its deployed machines run on; nothing is known of them here until it is back.',
   out: 'An operator has said that it is not there.',
   retired: 'It is gone for good.',
@@ -39,7 +43,11 @@ const totalOf = (counts: Readonly<Record<string, number>>): number => Object.val
 export function CellsPage() {
   const queries = useQueryClient();
   const cells = useQuery(cellsQuery);
-  const isHub = useQuery(programQuery).data?.program === 'hub';
+  const program = useQuery(programQuery).data?.program;
+  const isHub = program === 'hub';
+  const { admin } = usePerson();
+  // A cell cannot write the registry, and one that stands alone is in none.
+  const mayChange = admin && (isHub || program === 'front');
   if (cells.isPending) return <Waiting what="the cells" />;
   if (!cells.data)
     return <Failed error={cells.error} what="the cells" again={() => void queries.invalidateQueries({ queryKey: ['cells'] })} />;
@@ -74,15 +82,16 @@ export function CellsPage() {
       ) : (
         <ul className="cards">
           {cells.data.map((cell) => (
-            <CellCard key={cell.name} cell={cell} />
+            <CellCard key={cell.name} cell={cell} mayChange={mayChange} />
           ))}
         </ul>
       )}
+      <FrontList mayChange={mayChange} />
     </div>
   );
 }
 
-function CellCard({ cell }: { readonly cell: CellRow }) {
+function CellCard({ cell, mayChange }: { readonly cell: CellRow; readonly mayChange: boolean }) {
   const standing = standingOf(cell);
   const total = cell.machines ? totalOf(cell.machines) : undefined;
   return (
@@ -96,8 +105,9 @@ function CellCard({ cell }: { readonly cell: CellRow }) {
           {standingWords[standing]}
         </span>
       </header>
-      {standing === 'answering' ? (
+      {cell.answering === true ? (
         <>
+          {standing === 'drained' && <p className="faint">{standingTexts.drained}</p>}
           <p className="big">{total === undefined ? 'Not counted' : counted(total, 'machine')}</p>
           {cell.machines && <StateBar byState={cell.machines} cell={cell.name} />}
         </>
@@ -109,6 +119,12 @@ function CellCard({ cell }: { readonly cell: CellRow }) {
           <dt>Findings</dt>
           <dd>
             <FindingCounts counts={cell.findings} />
+          </dd>
+        </div>
+        <div>
+          <dt>Load</dt>
+          <dd title="Processor, and how late the process is, over the last 10 to 20 seconds; operations that go on">
+            {cell.load ? `${Math.round(cell.load.cpu * 100)}% · ${Math.round(cell.load.delay)} ms · ${cell.load.operations} at work` : '—'}
           </dd>
         </div>
         <div>
@@ -126,6 +142,7 @@ function CellCard({ cell }: { readonly cell: CellRow }) {
           <dd>{cell.version || '—'}</dd>
         </div>
       </dl>
+      {mayChange && <CellActions cell={cell} />}
     </li>
   );
 }

@@ -1,11 +1,12 @@
 /** All machines, live: a filter box, a chip for each state that there is, and the list. Filter, states, cell and order are in the URL. */
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useDeferredValue, useMemo, useRef } from 'react';
+import { useDeferredValue, useMemo, useRef, useState } from 'react';
 import { lifecycle, type MachineState } from '../../src/contract/lifecycle.ts';
 import { counted } from '../amount.ts';
 import { chosenStates, countStates, machineTest } from '../machine-filter.ts';
-import { longestList, machinesQuery } from '../machine-list.ts';
+import { longestList, machinesQuery, type MachineRow } from '../machine-list.ts';
+import { BulkDialog } from '../machine/bulk-dialog.tsx';
 import { MachineTable } from '../machine-table.tsx';
 import { Empty, Failed, Partial, Waiting } from '../parts/notice.tsx';
 import { useShortcuts } from '../parts/shortcuts.ts';
@@ -20,6 +21,8 @@ export function MachinesPage({ search }: { readonly search: MachineSearch }) {
   const machines = useQuery({ ...machinesQuery(queries), enabled: !isHub });
   const box = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLDivElement>(null);
+  // What is done to many machines is done to these, however the list moves meanwhile.
+  const [asked, setAsked] = useState<readonly MachineRow[]>();
   // Typing stays quick while thousands of rows are looked through.
   const looked = useDeferredValue(search);
   const all = machines.data?.rows;
@@ -84,12 +87,18 @@ export function MachinesPage({ search }: { readonly search: MachineSearch }) {
             </button>
           ))}
         </div>
+        {rows.length > 0 && (
+          <button type="button" onClick={() => setAsked(rows)}>
+            {`Act on ${rows.length === 1 ? 'this one' : `all ${rows.length.toLocaleString('en')}`}…`}
+          </button>
+        )}
         <p className="count" role="status">
           {rows.length === all?.length
             ? counted(rows.length, 'machine')
             : `${rows.length.toLocaleString('en')} of ${counted(all?.length ?? 0, 'machine')}`}
         </p>
       </div>
+      {asked && <BulkDialog rows={asked} onClose={() => setAsked(undefined)} />}
       <Partial cells={machines.data.cells}>Machines seen there before are shown as they were last seen.</Partial>
       {machines.isError && <Failed error={machines.error} what="the machines again; this is how they were" />}
       {machines.data.cut && (

@@ -5,6 +5,8 @@ import type { Database } from '../../postgres/database.ts';
 import type { FeedWakeups } from '../../postgres/feed-wakeups.ts';
 import type { CellTables, DeployedImage, PowerState } from '../db/schema.ts';
 import type { SecretKey } from '../db/secret-key.ts';
+import type { DestructiveLimit } from './destructive-limit.ts';
+import type { Turns } from './turns.ts';
 
 /** What the API needs of the power room. */
 export interface ApiPowerDoor {
@@ -52,6 +54,10 @@ export interface ApiContext {
   readonly power: ApiPowerDoor;
   readonly images: ApiImageDoor;
   readonly scripts: ApiScriptDoor;
+  /** How many machines may be released, erased or deployed. */
+  readonly destructive: DestructiveLimit;
+  /** Who may work on many machines now. */
+  readonly bulkTurns: Turns;
   /** Named points where a test may kill the process. */
   killPoint(name: string): void;
 }

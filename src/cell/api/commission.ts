@@ -79,8 +79,13 @@ export function commissionHandlers(context: ApiContext): Handlers<'Machine.commi
     'Machine.test': (call) => {
       refuseSsh(call.params.enable_ssh);
       const scripts = chooseScripts('testing_scripts', call.params.testing_scripts, context.scripts.testing(), context.global);
+      const destructive = context.global.list('script').find((script) => script.destructive === true && scripts.includes(script.name));
       return act(context, call, 'test', async (tx, guard) => {
         const by = call.caller.username;
+        if (destructive && guard.owner !== null) {
+          const text = `${destructive.name} writes to disks, and machine ${guard.system_id} belongs to ${guard.owner}: release it first.`;
+          throw fail('wrong_state', { text });
+        }
         const id = await startOperation(tx, {
           kind: 'test',
           systemId: guard.system_id,

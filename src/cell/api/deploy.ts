@@ -55,6 +55,7 @@ export function deployHandlers(context: ApiContext): Handlers<'Machine.deploy'> 
       await changing(context, guard.system_id, (tx) =>
         once(tx, call, async () => {
           if (refused) throw refused;
+          context.destructive.take(1);
           const id = await startOperation(tx, {
             kind: 'deploy',
             systemId: guard.system_id,

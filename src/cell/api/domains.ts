@@ -12,7 +12,17 @@ const taken = { domain_name_key: { name: ['Domain with this Name already exists.
 type DomainRoute = `Domains.${'read' | 'create'}` | `Domain.${'read' | 'update' | 'delete' | 'set_default'}`;
 
 export function domainHandlers(context: NetworkContext): Handlers<DomainRoute> {
+  const { cellNumber, global, hub } = context;
   const show = async (id: number) => found((await networkView(context)).domains.get(id), 'Domain');
+  /** In a fleet the hub says whose a name is. A front has reserved it; the hub's word of it may come later than the front's call. */
+  const refuseUnreserved = (name: string, via: string): void => {
+    if (hub === undefined) return;
+    const owner = global.get('domain_name', name)?.cell;
+    if (owner !== undefined && owner !== cellNumber) {
+      throw fail('in_use', { what: `The domain name ${name}`, by: `cell ${global.get('cell', owner)?.name ?? owner}` });
+    }
+    if (owner === undefined && via !== 'assertion') throw fail('hub_owned', { hub });
+  };
   return {
     'Domains.read': async () => [...(await networkView(context)).domains.values()].toSorted((a, b) => a.id - b.id),
     'Domain.read': ({ path }) => show(idOfText(path.id)),
@@ -20,6 +30,7 @@ export function domainHandlers(context: NetworkContext): Handlers<DomainRoute> {
       refuseOtherCell(context, params.cell);
       const { authoritative = true, ttl = null } = params;
       const name = params.name.toLowerCase();
+      refuseUnreserved(name, caller.via);
       return show(
         await changeNetwork(context, caller.username, taken, async (tx) => {
           const value = await insertDomain(tx, { name, authoritative, ttl });
@@ -30,6 +41,8 @@ export function domainHandlers(context: NetworkContext): Handlers<DomainRoute> {
     'Domain.update': async ({ path, params, caller }) => {
       const id = idOfText(path.id);
       const set = { ...params, ...(params.name === undefined ? {} : { name: params.name.toLowerCase() }) };
+      const before = set.name === undefined ? undefined : (await networkView(context)).domains.get(id)?.name;
+      if (set.name !== undefined && set.name !== before) refuseUnreserved(set.name, caller.via);
       await changeNetwork(context, caller.username, taken, async (tx) => {
         if (Number.isNaN(id) || !(await updateDomain(tx, id, set))) throw fail('not_found', { what: 'Domain' });
         return { did: `Domain ${id} changed`, value: undefined };

@@ -13,7 +13,7 @@ import { followFeed } from '../../postgres/follow-feed.ts';
 import { hostnames, readEvents, type EventRow } from '../db/event-read.ts';
 import { levelNumbers } from '../db/event-store.ts';
 import type { ApiContext } from './api-context.ts';
-import { maasTime } from './maas-time.ts';
+import { maasTime } from '../../contract/maas-time.ts';
 
 const levels = Object.entries(levelNumbers) as [EventLevel, number][];
 

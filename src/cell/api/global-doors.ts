@@ -1,26 +1,30 @@
-/** What global config asks of the cell: who uses a zone, pool, space or user, and which networks are in a space. */
+/** What global config asks of the cell: who uses a pool or user, and which networks are in a space. */
 import type { SpaceDoor, UsageDoor } from '../../global/api/context.ts';
 import type { GlobalReader } from '../../global/document.ts';
 import type { CellDb } from '../db/cell-db.ts';
 import { readNetworks } from '../db/network-read.ts';
-import { machinesWith, vlansInSpace } from '../db/usage-store.ts';
+import { machinesInPool } from '../db/usage-store.ts';
+import { countResources, transferResources } from '../db/user-resource-store.ts';
 import { networkBodies } from './network-body.ts';
 
 /** Asked for when it is needed: global config is opened with these doors in hand. */
 type Reader = () => Pick<GlobalReader, 'get'>;
 
 function counted(count: number, one: string): string | undefined {
-  return count === 0 ? undefined : `${count} ${one}${count === 1 ? '' : 's'}`;
+  return count === 0 ? undefined : count === 1 ? `1 ${one}` : `${count} ${one.replace(/^\w+/, '$&s')}`;
 }
 
 /** Machines know their owner by name: an id that names no user is used by nobody. */
 export function usageDoor(db: CellDb, reader: Reader): UsageDoor {
   return {
     inUse: async (kind, id) => {
-      if (kind === 'space') return counted(await vlansInSpace(db, id), 'VLAN');
-      const value = kind === 'user' ? reader().get('user', id)?.username : id;
-      return value === undefined ? undefined : counted(await machinesWith(db, kind, value), 'machine');
+      if (kind === 'pool') return counted(await machinesInPool(db, id), 'machine');
+      const username = reader().get('user', id)?.username;
+      if (username === undefined) return undefined;
+      const { machines, ip_ranges } = await countResources(db, username);
+      return [counted(machines, 'machine'), counted(ip_ranges, 'range of addresses')].filter(Boolean).join(' and ') || undefined;
     },
+    transfer: async (given) => void (await transferResources(db, given)),
   };
 }
 
@@ -37,7 +41,9 @@ export function spaceDoor(db: CellDb, reader: Reader): SpaceDoor {
     networksOf: async (space) => {
       const read = await networks();
       const bodies = networkBodies(read, reader());
-      const isIn = (vlanId: number): boolean => (read.vlans.get(vlanId)?.space_id ?? null) === space;
+      // A space that was retired is none, as the VLAN itself says.
+      const spaceOf = (id: number | null): number | null => (id === null || !reader().get('space', id) ? null : id);
+      const isIn = (vlanId: number): boolean => spaceOf(read.vlans.get(vlanId)?.space_id ?? null) === space;
       return {
         vlans: [...bodies.vlans.values()].filter((vlan) => isIn(vlan.id)),
         subnets: [...bodies.subnets.values()].filter((subnet) => isIn(subnet.vlan.id)),

@@ -24,7 +24,7 @@ function statusNumber(text: string): number | undefined {
 }
 
 interface Reading {
-  readonly global: Pick<GlobalReader, 'named'>;
+  readonly global: Pick<GlobalReader, 'named' | 'retired'>;
   readonly errors: Record<string, string[]>;
 }
 
@@ -79,7 +79,7 @@ function testOf({ global, errors }: Reading, name: FilterName, plain: string, va
  * @throws Failure `invalid` that names every bad parameter.
  */
 export function machineConditions(
-  global: Pick<GlobalReader, 'named'>,
+  global: Pick<GlobalReader, 'named' | 'retired'>,
   params: FilterParams,
   free: Readonly<Record<string, unknown>> = {},
 ): MachineCondition[] {

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { Compile } from 'typebox/compile';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cellApi, type CellApi, type Fields } from '../../../test/cell-api.ts';
+import { through } from '../../../test/through-front.ts';
 import { Machine } from '../../contract/resources/machine.ts';
 import { routes } from '../../contract/routes.ts';
 import { machineApi } from '../machine-api.ts';
@@ -111,12 +112,14 @@ describe('adding', () => {
 });
 
 describe('policies', () => {
-  const own = Object.keys(machineApi({} as Parameters<typeof machineApi>[0])) as (keyof ReturnType<typeof machineApi>)[];
+  const all = Object.keys(machineApi({} as Parameters<typeof machineApi>[0])) as (keyof ReturnType<typeof machineApi>)[];
+  const own = all.filter((id) => through === 'cell' || routes[id].reach !== 'own');
   test.each(own)('%s lets through whom its policy names', async (id) => {
     const route = routes[id];
     const path = `${route.path.replace('{system_id}', '3333333').replace('{id}', '1')}${route.op === null ? '' : `?op=${route.op}`}`;
     expect((await cell.ask(undefined, route.method, path)).status).toBe(401);
     if (route.policy === 'admin') expect((await cell.ask('ann', route.method, path)).status).toBe(403);
-    if (route.path.includes('{')) expect([400, 404]).toContain((await cell.ask('admin', route.method, path)).status);
+    // Nobody has what nobody of that name could have: users are the hub's.
+    if (/\{(system_id|id)\}/.test(route.path)) expect([400, 404]).toContain((await cell.ask('admin', route.method, path)).status);
   });
 });

@@ -14,8 +14,10 @@ import { setStatus } from '../db/machine-status.ts';
 import { defaultDomain } from '../db/metadata-store.ts';
 import { changing } from './act.ts';
 import type { ApiContext } from './api-context.ts';
+import { inChunks, refuseHalf } from './bulk-chunks.ts';
 import { commissionPlan, startCommissioning, type CommissionPlan } from './commission.ts';
-import { statusName } from './judge-action.ts';
+import { statusName, type Asker } from './judge-action.ts';
+import { commissioning } from './bulk-works.ts';
 import { machineBodies, machineBodyOf } from './machine-page.ts';
 import { checkPower, storePower } from './power-settings.ts';
 
@@ -31,7 +33,11 @@ function isUnsaid(text: string | undefined): text is undefined | '' {
 }
 
 /** The id behind a name; undefined when none was given. @throws Failure `invalid`. */
-export function placeOf(global: Pick<GlobalReader, 'named'>, kind: 'zone' | 'pool', name: string | undefined): number | undefined {
+export function placeOf(
+  global: Pick<GlobalReader, 'named' | 'retired'>,
+  kind: 'zone' | 'pool',
+  name: string | undefined,
+): number | undefined {
   if (isUnsaid(name)) return undefined;
   const { ids, missing } = namedIds(global, kind, [name]);
   const text = missingText(kind, missing);
@@ -69,7 +75,7 @@ async function explainTaken(db: CellDb, error: unknown, macs: readonly string[])
 export function machineCreateHandlers(context: ApiContext): Handlers<'Machines.create' | 'Machines.accept' | 'Machines.accept_all'> {
   const { database, global, scripts } = context;
 
-  async function accept(ids: readonly string[], by: string): Promise<string[]> {
+  async function accept(ids: readonly string[], asker: Asker): Promise<string[]> {
     const plan = commissionPlan(context, {});
     const guards = await readGuards(database.db, ids);
     const missing = ids.filter((id) => !guards.some((guard) => guard.system_id === id));
@@ -79,8 +85,9 @@ export function machineCreateHandlers(context: ApiContext): Handlers<'Machines.c
       throw fail('wrong_state', {
         text: `Cannot accept node enlistment: node ${wrong.system_id} is in state ${statusName(wrong.status)}.`,
       });
-    for (const guard of guards) await changing(context, guard.system_id, (tx) => startCommissioning(tx, guard, by, plan));
-    return guards.map((guard) => guard.system_id);
+    const found = guards.map((guard) => guard.system_id);
+    refuseHalf(await inChunks(context, found, false, commissioning(plan, asker, undefined)));
+    return found;
   }
 
   return {
@@ -143,7 +150,7 @@ export function machineCreateHandlers(context: ApiContext): Handlers<'Machines.c
       }
       return machineBodyOf(context, systemId);
     },
-    'Machines.accept': async ({ params, caller }) => machineBodies(context, await accept([...new Set(params.machines)], caller.username)),
+    'Machines.accept': async ({ params, caller }) => machineBodies(context, await accept([...new Set(params.machines)], caller)),
     'Machines.accept_all': async ({ caller }) => {
       const fresh = [{ name: 'status', not: false, test: { is: 'status', of: [lifecycle.new.number] } }] as const;
       const found = await findMachines(database.db, fresh, { by: 'system_id', falling: false }, { limit: undefined, after: undefined });
@@ -151,7 +158,7 @@ export function machineCreateHandlers(context: ApiContext): Handlers<'Machines.c
         context,
         await accept(
           found.map((one) => one.system_id),
-          caller.username,
+          caller,
         ),
       );
     },

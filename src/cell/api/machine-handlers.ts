@@ -2,17 +2,20 @@
 import type { ApiContext } from './api-context.ts';
 import { commissionHandlers } from './commission.ts';
 import { deployHandlers } from './deploy.ts';
+import { machineBulkHandlers } from './machine-bulk.ts';
 import { machineCreateHandlers } from './machine-create.ts';
 import { machineListHandlers } from './machine-lists.ts';
 import { machineMarkHandlers } from './machine-marks.ts';
 import { machinePowerHandlers } from './machine-power.ts';
 import { machineUpdateHandlers } from './machine-update.ts';
 import { releaseHandlers } from './release.ts';
+import { userResourceHandlers } from './user-resources.ts';
 
-/** Handlers of `Machines.*` and `Machine.*` but allocation. */
+/** Handlers of `Machines.*` and `Machine.*` but allocation, and of what users have. */
 export function machineHandlers(context: ApiContext) {
   return {
     ...machineListHandlers(context),
+    ...machineBulkHandlers(context),
     ...machineCreateHandlers(context),
     ...machineUpdateHandlers(context),
     ...commissionHandlers(context),
@@ -20,5 +23,6 @@ export function machineHandlers(context: ApiContext) {
     ...releaseHandlers(context),
     ...machinePowerHandlers(context),
     ...machineMarkHandlers(context),
+    ...userResourceHandlers(context),
   };
 }

@@ -22,7 +22,7 @@ const names = async (fields: Fields) => (await list(fields)).map((machine) => ma
 
 /** Ten machines that differ in everything that a list can be filtered by. */
 beforeAll(async () => {
-  cell = await cellApi();
+  cell = await cellApi({ others: 'empty' });
   const { db } = cell.database;
   ids = await cell.fleet(10, (n) => ({
     status: n < 5 ? 4 : n < 8 ? 6 : 0,
@@ -261,7 +261,7 @@ test('as many statements for 300 machines as for 10; more than a page is streame
   expect(await count({})).toEqual({ machines: 300, statements: 3 });
   expect(await count({ fields: 'hostname' })).toEqual({ machines: 300, statements: 3 });
   const one = await cell.database.countStatements(() => cell.ask('ann', 'GET', `machines/${ids[0]}/`));
-  expect(one.statements).toHaveLength(2);
+  expect(one.statements).toHaveLength(1);
   await sql`insert into machine (system_id, hostname, domain_id)
             select 'y' || lpad(n::text, 6, '0'), 'more-' || n, (select id from domain limit 1) from generate_series(1, ${machinesAtOnce * 2}::int) n`.execute(
     cell.database.db,

@@ -2,12 +2,14 @@
 import { fail, invalid } from '../../contract/errors.ts';
 import type { Handlers } from '../../http/handler.ts';
 import { UniqueViolation } from '../../postgres/database-errors.ts';
-import { record, recordAll } from '../db/event-store.ts';
+import { record } from '../db/event-store.ts';
 import { changeMachine, deleteMachine, readGuards } from '../db/machine-guard.ts';
 import { changing, guardOf } from './act.ts';
 import type { ApiContext } from './api-context.ts';
 import { refuseAction, refuseChange } from './judge-action.ts';
 import { architectureOf, domainOf, placeOf } from './machine-create.ts';
+import { inChunks, refuseHalf } from './bulk-chunks.ts';
+import { placing } from './bulk-works.ts';
 import { machineBodyOf } from './machine-page.ts';
 import { checkPower, storePower } from './power-settings.ts';
 
@@ -72,18 +74,7 @@ export function machineUpdateHandlers(context: ApiContext): Handlers<'Machine.up
       if (missing.length > 0) throw fail('bad_request', { reason: `Unknown machine(s): ${missing.join(', ')}.` });
       const locked = guards.map(refuseChange).find((refused) => refused !== undefined);
       if (locked) throw locked;
-      await changing(context, ids.join(', '), async (tx) => {
-        for (const guard of guards) await changeMachine(tx, guard, { zone_id });
-        await recordAll(
-          tx,
-          guards.map((guard) => ({
-            kind: 'machine_updated' as const,
-            systemId: guard.system_id,
-            username: caller.username,
-            description: `zone: ${params.zone}`,
-          })),
-        );
-      });
+      refuseHalf(await inChunks(context, ids, false, placing('zone_id', zone_id, `zone: ${params.zone}`, caller)));
       return null;
     },
   };

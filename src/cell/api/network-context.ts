@@ -1,4 +1,6 @@
 /** What the handlers of networks, parts of machines and the cell itself work with. */
+import type { CellState } from '../../global/member-state.ts';
+import type { ProcessRow } from '../db/process-store.ts';
 import type { ApiContext } from './api-context.ts';
 
 export interface NetworkContext extends Pick<ApiContext, 'database' | 'global' | 'cellName' | 'cellNumber'> {
@@ -12,6 +14,12 @@ export interface NetworkContext extends Pick<ApiContext, 'database' | 'global' |
   readonly hub: string | undefined;
   /** Seconds since the hub was last heard of; undefined when standing alone. */
   lag(): number | undefined;
+  /** How the hub says that this cell stands. */
+  state(): CellState;
+  /** How busy this process is. */
+  load(): { readonly cpu: number; readonly delay: number };
+  /** The processes of the cell that MAAS's clients see as its racks; left out: this one. */
+  processes?(): Promise<readonly ProcessRow[]>;
   /** What runs beside the API here: `dhcpd`, `tftp`. */
   services(): readonly { readonly name: string; readonly status: 'running' | 'dead' | 'off'; readonly status_info: string }[];
 }

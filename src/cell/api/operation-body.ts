@@ -37,6 +37,7 @@ export function operationBody(row: OperationRow, cell: string): Body<typeof Oper
     note: row.note,
     error: row.error,
     requested_by: row.requested_by,
+    bulk: row.bulk,
     waits_for_hands: row.waits_for_hands,
     abort_asked: row.abort_asked,
     attempt: row.attempt,

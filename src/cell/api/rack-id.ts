@@ -1,7 +1,7 @@
-/** The system_id by which a cell shows itself as a rack controller: the last number that a machine of the cell could get. */
+/** The system_ids by which the processes of a cell show themselves as rack controllers: the last numbers that machines of it could get. */
 import { machinesPerCell, systemIdOf } from '../../contract/ids.ts';
 
-export function rackId(cell: number): string {
-  // The last number is spelt zzzz: never only digits.
-  return systemIdOf(cell, machinesPerCell - 1) ?? '';
+export function rackId(cell: number, slot = 0): string {
+  // The last number is spelt zzzz, the one before zzzy: never only digits.
+  return systemIdOf(cell, machinesPerCell - 1 - slot) ?? '';
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Compile } from 'typebox/compile';
 import { cellApi, type CellApi, type Fields } from '../../../test/cell-api.ts';
+import { through } from '../../../test/through-front.ts';
 import { Change, Event } from '../../contract/resources/events.ts';
 import { Finding } from '../../contract/resources/findings.ts';
 import { Operation } from '../../contract/resources/operations.ts';
@@ -9,7 +10,7 @@ import { readEvents } from '../../http/event-stream.ts';
 import { oauthHeader } from '../../http/oauth.ts';
 import { recordAll } from '../db/event-store.ts';
 import { openFinding } from '../db/finding-store.ts';
-import { maasTime } from './maas-time.ts';
+import { maasTime } from '../../contract/maas-time.ts';
 
 let cell: CellApi;
 let ids: string[];
@@ -124,7 +125,7 @@ describe('events', () => {
   });
 
   test('newest first, in MAAS’s form, page by page in both directions', async () => {
-    const first = await query({ owner: 'zoe', limit: '2' });
+    const first = await query({ id: ids[0] ?? '', owner: 'zoe', limit: '2' });
     for (const event of first.events) expect(Compile(Event).Errors(event)).toEqual([]);
     expect(first.events).toMatchObject([
       { description: 'oops', level: 'ERROR', type: 'Operation failed', node: ids[0], hostname: 'node-0', username: 'zoe' },
@@ -164,7 +165,7 @@ describe('events', () => {
   });
 
   async function stream(after: string | undefined, count: number, meanwhile: () => Promise<unknown>) {
-    const listener = await cell.server.listen({ host: '127.0.0.1', port: 0 });
+    const listener = cell.behind ?? (await cell.server.listen({ host: '127.0.0.1', port: 0 }));
     const ending = new AbortController();
     try {
       const url = new URL(`${listener.url}/MAAS/api/2.0/events/?op=stream&id=${ids[1]}`);
@@ -175,7 +176,10 @@ describe('events', () => {
       const reading = (async () => {
         if (!reply.body) return;
         for await (const event of readEvents(reply.body)) {
-          found.push({ id: event.id, event: event.event, data: JSON.parse(event.data) as Record<string, unknown> });
+          const data = JSON.parse(event.data) as Record<string, unknown>;
+          // An open transaction anywhere on the server holds the feed: what was there before may come as new.
+          if (event.event === 'change' && !String(data['description']).startsWith('live')) continue;
+          found.push({ id: event.id, event: event.event, data });
           if (found.length >= count) return;
         }
       })();
@@ -185,7 +189,7 @@ describe('events', () => {
       return found;
     } finally {
       ending.abort();
-      await listener.close();
+      if (listener !== cell.behind) await listener.close();
     }
   }
 
@@ -209,7 +213,7 @@ describe('events', () => {
     expect(two?.data).toMatchObject({ description: 'live 2' });
     const [again] = await stream(one?.id, 1, async () => undefined);
     expect(again).toEqual(two);
-    const [reset] = await stream('9.1.1', 1, async () => undefined);
+    const [reset] = await stream(through === 'front' ? '17:9.1.1' : '9.1.1', 1, async () => undefined);
     expect(reset?.event).toBe('reset');
   });
 });

@@ -1,51 +1,42 @@
 /** Giving machines back, and stopping what is being done to them. */
 import { fail, type Failure } from '../../contract/errors.ts';
-import { lifecycle, stateOf } from '../../contract/lifecycle.ts';
-import { settingOf } from '../../global/api/settings.ts';
+import { stateOf } from '../../contract/lifecycle.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { CellDb } from '../db/cell-db.ts';
 import { record } from '../db/event-store.ts';
 import { cutOperation, readGuards, type MachineGuard } from '../db/machine-guard.ts';
 import { askAbort, startOperation } from '../db/operation-store.ts';
-import { act, changing } from './act.ts';
+import { act } from './act.ts';
 import type { ApiContext } from './api-context.ts';
+import { inChunks, refuseHalf } from './bulk-chunks.ts';
+import { releasing } from './bulk-works.ts';
 import { refuseAction, statusName, type Asker } from './judge-action.ts';
-
-interface ReleaseGiven {
-  readonly erase?: boolean;
-  readonly quick_erase?: boolean;
-  readonly comment?: string;
-}
-
-/** Ready, or on its way there: releasing it again changes nothing. */
-function isReleased(guard: MachineGuard): boolean {
-  return guard.status === lifecycle.ready.number || guard.status === lifecycle.releasing.number;
-}
+import { isReleased, releasePlan, type ReleaseGiven } from './release-plan.ts';
 
 export function releaseHandlers(context: ApiContext): Handlers<'Machine.release' | 'Machine.abort' | 'Machines.release'> {
   const { database, global } = context;
 
   async function release(tx: CellDb, guard: MachineGuard, given: ReleaseGiven, by: string): Promise<void> {
     if (isReleased(guard)) return;
-    const isErased = given.erase ?? (given.quick_erase === true || settingOf(global, 'enable_disk_erasing_on_release'));
-    const quick = given.quick_erase ?? settingOf(global, 'disk_erase_with_quick_erase');
+    const { kind, parameters } = releasePlan(global, given);
+    context.destructive.take(1);
     // A deployment that is under way is stopped first: its row, before the machine's, as everywhere.
     await cutOperation(tx, guard.system_id, 'the machine was released');
     const id = await startOperation(tx, {
-      kind: isErased ? 'erase' : 'release',
+      kind,
       systemId: guard.system_id,
       from: [stateOf(guard.status)],
       generation: guard.generation,
       requestedBy: by,
       by,
-      parameters: isErased ? { quick } : {},
+      parameters,
     });
     await record(tx, {
       kind: 'release_asked',
       systemId: guard.system_id,
       username: by,
       description: `(${by})${given.comment === undefined ? '' : ` - ${given.comment}`}`,
-      data: { operation: id, erase: isErased },
+      data: { operation: id, erase: kind === 'erase' },
     });
   }
 
@@ -77,9 +68,10 @@ export function releaseHandlers(context: ApiContext): Handlers<'Machine.release'
       const guards = await readGuards(database.db, ids);
       const refused = judgeAll(ids, guards, caller);
       if (refused) throw refused;
-      const released = guards.filter((guard) => !isReleased(guard));
-      for (const guard of released) await changing(context, guard.system_id, (tx) => release(tx, guard, params, caller.username));
-      return released.map((guard) => guard.system_id);
+      const released = guards.filter((guard) => !isReleased(guard)).map((guard) => guard.system_id);
+      const outcomes = await inChunks(context, released, true, releasing(releasePlan(global, params), caller, undefined, params.comment));
+      refuseHalf(outcomes);
+      return released;
     },
     'Machine.abort': (call) =>
       act(context, call, 'abort', async (tx, guard) => {

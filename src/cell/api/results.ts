@@ -13,7 +13,7 @@ import {
   type ScriptResultRow,
 } from '../db/result-read.ts';
 import { jsonList } from './json-list.ts';
-import { maasTime } from './maas-time.ts';
+import { maasTime } from '../../contract/maas-time.ts';
 import { uri } from './network-body.ts';
 import type { NetworkContext } from './network-context.ts';
 import { idOfText } from './network-view.ts';

@@ -3,6 +3,11 @@ import { invalid } from '../../contract/errors.ts';
 import { wordList } from '../../contract/word-list.ts';
 import type { GlobalReader } from '../../global/document.ts';
 
+/** What writes to disks, and what its maker has tagged `noauto` as in MAAS, runs only where somebody names it. */
+function isByNameOnly({ destructive, tags }: { readonly destructive?: boolean; readonly tags: readonly string[] }): boolean {
+  return destructive === true || tags.includes('noauto');
+}
+
 /** `text`: names or tags separated by commas, `none`, or undefined for all. @throws Failure `invalid` for a name that nothing has. */
 export function chooseScripts(
   parameter: 'commissioning_scripts' | 'testing_scripts',
@@ -10,7 +15,10 @@ export function chooseScripts(
   all: readonly string[],
   global: Pick<GlobalReader, 'list'>,
 ): readonly string[] {
-  if (text === undefined) return all;
+  if (text === undefined) {
+    const byNameOnly = new Set(global.list('script').flatMap((script) => (isByNameOnly(script) ? [script.name] : [])));
+    return all.filter((name) => !byNameOnly.has(name));
+  }
   const words = wordList([text]);
   const tagged = new Map(global.list('script').map((script) => [script.name, script.tags]));
   // What comes with the cell belongs to no one's choice: a commissioning without its inventory finds out nothing.

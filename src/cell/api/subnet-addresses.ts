@@ -4,7 +4,7 @@ import { readRanges } from '../db/ip-range-store.ts';
 import { readNetworks, type SubnetRow } from '../db/network-read.ts';
 import { takenAddresses, type TakenAddress } from '../db/subnet-store.ts';
 import { networkOf } from './subnet-settings.ts';
-import { maasTime } from './maas-time.ts';
+import { maasTime } from '../../contract/maas-time.ts';
 import type { NetworkContext } from './network-context.ts';
 import { found, idOfText } from './network-view.ts';
 import { occupationOf, statisticsOf, type Taking } from './taken-ranges.ts';

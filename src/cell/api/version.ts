@@ -1,6 +1,6 @@
 /** What this program is. */
 import { capabilities } from '../../contract/resources/program.ts';
-import { formatRevision, streams } from '../../global/revision.ts';
+import { formatRevisions } from '../../global/revision.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { NetworkContext } from './network-context.ts';
 
@@ -10,7 +10,7 @@ const spoken = '3.7.0';
 export function versionHandlers({ global, version, cellName }: NetworkContext): Handlers<'Version.read'> {
   return {
     'Version.read': () => {
-      const revision = streams.map((stream) => `${stream}=${formatRevision(global.revision(stream))}`).join(' ');
+      const revision = formatRevisions(global);
       return {
         capabilities: [...capabilities],
         version: spoken,
