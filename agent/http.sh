@@ -1,4 +1,4 @@
-# Calls to the cell. Every call may be repeated: the boot id makes the same answer come back. Needs console.sh; reads $muster_url, $boot_id.
+# Calls to the cell. Every call may be repeated: the boot id makes the same answer come back. Needs console.sh and cell.sh; reads $boot_id.
 
 # How long a cell may be away before this boot gives up.
 patience=${MUSTER_PATIENCE:-1800}
@@ -12,20 +12,26 @@ authorization() {
 # random_hex BYTES: from the kernel's generator.
 random_hex() { head -c "$1" /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 
-# once REPLY_FILE PATH CURL_ARGUMENTS…: one try. Prints the status, 000 when there was no whole answer.
+# once REPLY_FILE PATH CURL_ARGUMENTS…: one try. Prints the status, 000 when there was no whole answer; then the next try asks the cell's next
+# address.
 once() {
-  local reply="$1" path="$2"
+  local reply="$1" path="$2" base got
   shift 2
+  base=$(cell)
   if [ -n "${TOKEN_KEY:-}" ]; then set -- -H "$(authorization)" "$@"; fi
-  curl -sS --connect-timeout 10 --speed-limit 1 --speed-time 60 --max-time 600 -H 'Expect:' -H "User-Agent: muster-agent" \
-    -D "$reply.head" -o "$reply" -w '%{http_code}' "$@" "$muster_url$path" 2>"$reply.error" || printf ' broken'
+  got=$(curl -sS --connect-timeout 10 --speed-limit 1 --speed-time 60 --max-time 600 -H 'Expect:' -H "User-Agent: muster-agent" \
+    -D "$reply.head" -o "$reply" -w '%{http_code}' "$@" "$base$path" 2>"$reply.error" || printf ' broken')
+  case $got in *' broken' | 000 | 502 | 503 | 504) next_cell "$base" ;; esac
+  printf '%s' "$got"
 }
 
 # call PATH CURL_ARGUMENTS…: until the cell has answered. Body in $run/reply, status in $status. False for a final refusal (a 4xx but 429,
-# a 500): the body says why. Pauses grow from 1 s to 30 s; after $patience seconds without an answer the agent fails.
+# a 500): the body says why. Every address of the cell is asked before a pause; pauses grow from 1 s to 30 s; after $patience seconds without
+# an answer the agent fails.
 call() {
-  local path="$1" pause=1 end
+  local path="$1" pause=1 end left
   shift
+  left=$(cells)
   end=$(($(uptime_seconds) + patience))
   while :; do
     status=$(once "$run/reply" "$path" "$@")
@@ -34,6 +40,12 @@ call() {
       *' broken' | 000 | 429 | 502 | 503 | 504) ;;
       *) return 1 ;;
     esac
+    left=$((left - 1))
+    if [ $left -gt 0 ] && [ "$status" != 429 ]; then
+      say "$path: ${status%% *} $(head -c 200 "$run/reply.error" 2>/dev/null | head -n 1); now $(cell)"
+      continue
+    fi
+    left=$(cells)
     say "$path: ${status%% *} $(head -c 200 "$run/reply.error" 2>/dev/null | head -n 1); again in $pause s"
     [ "$(uptime_seconds)" -lt "$end" ] || fail "$path: no answer from $muster_url for $patience s"
     sleep $pause

@@ -3,6 +3,7 @@
 muster=${MUSTER_HOME:-/muster}
 . "$muster/console.sh"
 . "$muster/disks.sh"
+. "$muster/cell.sh"
 
 type_bios_grub=21686148-6449-6E6F-744E-656564454649
 type_esp=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
@@ -149,13 +150,15 @@ unmount() {
 }
 
 # stream URL: the body on stdout, gone on with from the byte reached when the connection breaks (HTTP ranges), until all of it has come.
-# Gives up when $patience seconds pass without one new byte.
+# Gives up when $patience seconds pass without one new byte. A URL that begins with / is the cell's own: each of its addresses has the file.
 stream() {
-  local at=0 answer code got pause=1 last
+  local at=0 answer code got pause=1 last base='' left=1
   last=$(uptime_seconds)
+  case $1 in /*) left=$(cells) ;; esac
   while :; do
+    case $1 in /*) base=$(cell) ;; esac
     answer=$(curl -sS --fail --connect-timeout 10 --speed-limit 1 --speed-time 30 -r "$at-" -D "$run/stream.head" \
-      -w '%{stderr}\n%{http_code} %{size_download} %{exitcode}\n' -o - "$1" 2>&1 >&3 | tail -n 1) || :
+      -w '%{stderr}\n%{http_code} %{size_download} %{exitcode}\n' -o - "$base$1" 2>&1 >&3 | tail -n 1) || :
     # shellcheck disable=SC2086 # three words
     set -- "$1" $answer
     code=${2:-000} got=${3:-0}
@@ -173,6 +176,15 @@ stream() {
     [ "${4:-0}" != 23 ] || fail "$1: the reader ended at byte $at"
     if [ "$got" -gt 0 ]; then last=$(uptime_seconds) pause=1; fi
     [ $(($(uptime_seconds) - last)) -lt "${patience:-1800}" ] || fail "$1: no more bytes after byte $at"
+    if [ -n "$base" ]; then
+      next_cell "$base"
+      left=$((left - 1))
+      if [ $left -gt 0 ]; then
+        say "$1: broken off at byte $at of $base (status $code, curl ${4:-none}); on at $(cell)"
+        continue
+      fi
+      left=$(cells)
+    fi
     say "$1: broken off at byte $at (status $code, curl ${4:-none}); on in $pause s"
     sleep $pause
     pause=$((pause * 2))
@@ -184,10 +196,9 @@ stream() {
 stream_size() { tr -d '\r' <"$run/stream.head" | sed -n -e 's/^[Cc]ontent-[Rr]ange: *bytes .*\///p' | tail -n 1; }
 
 # unpack URL SHA256 tar.zst DIRECTORY: streams, nothing is stored; the digest is checked at the end and a wrong one fails the plan, before
-# anything could boot from what was written. A URL that begins with / is the cell's own.
+# anything could boot from what was written.
 unpack() {
   local url="$1" watcher sum
-  case $url in /*) url=$muster_url$url ;; esac
   [ "$3" = tar.zst ] || fail "unpack: cannot unpack $3"
   step "unpacking $(printf %.12s "$2")"
   rm -f "$run/sum.fifo" "$run/stream.head" "$run/unpack.error" "$run/unpack.broken"

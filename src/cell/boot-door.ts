@@ -1,8 +1,9 @@
 /** What netboot sees of the cell: the facts of one asker, the files of the store, and the boot log (written in batches). */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BootFacts } from '../contract/boot.ts';
 import { stateOf } from '../contract/lifecycle.ts';
 import type { CellDb } from './db/cell-db.ts';
-import { bootFacts, logBootRequests, type BootRequest } from './db/boot-store.ts';
+import { allBootFacts, bootFacts, logBootRequests, type BootRequest, type BootRow } from './db/boot-store.ts';
 import type { SecretKey } from './db/secret-key.ts';
 import type { ImageCatalogue } from './image-catalogue.ts';
 import type { ImageStore } from './images/store.ts';
@@ -18,15 +19,20 @@ export interface BootDoorOptions {
   readonly secretKey: SecretKey;
   readonly parameters: readonly KernelParameter[];
   readonly onError: (error: unknown) => void;
+  /** Ends fetches. */
+  readonly signal?: AbortSignal;
 }
 
 /** Entries wait at most this long (milliseconds) and are written together; a boot never waits for its log. */
 const logAge = 200;
+/** How long a machine's request waits for a file that is being fetched (milliseconds); then it is told to ask again. */
+const fetchWait = 20_000;
 
-export function bootDoors(options: BootDoorOptions): BootDoors & AsyncDisposable {
+export function bootDoors(options: BootDoorOptions): BootDoors & AsyncDisposable & { refreshSnapshot(): Promise<void> } {
   const { db, catalogue } = options;
   let entries: BootRequest[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let snapshot: ReadonlyMap<string, BootRow> = new Map();
   async function flush(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
@@ -34,18 +40,37 @@ export function bootDoors(options: BootDoorOptions): BootDoors & AsyncDisposable
     entries = [];
     await logBootRequests(db, batch).catch(options.onError);
   }
+  /** Goes on when the machine that asked has gone. */
+  function fetching(sha256: string): Promise<void> {
+    return catalogue.fetch(sha256, options.signal ?? AbortSignal.timeout(3_600_000));
+  }
   return {
-    findBoot: (asker) => findBoot(options, asker),
+    async findBoot(asker) {
+      return foundOf(options, asker, await bootFacts(db, { mac: asker.mac, uuid: asker.uuid, address: asker.address }));
+    },
+    lastKnown(asker) {
+      const row = asker.mac === undefined ? undefined : snapshot.get(asker.mac);
+      // Only what seconds do not change: a ticket that was live, a system that runs, a rescue. Anything else may have got its ticket since.
+      const lasts = row && (row.nonce !== null || ['deployed', 'rescue_mode'].includes(stateOf(row.status ?? 0)));
+      return lasts ? foundOf(options, asker, row) : undefined;
+    },
+    async refreshSnapshot() {
+      const rows = await allBootFacts(db);
+      const next = new Map<string, BootRow>();
+      // A card that two machines have identifies neither.
+      for (const { mac, ...row } of rows) next.set(mac, { ...row, enlists: false, matches: (next.get(mac)?.matches ?? 0) + 1 });
+      snapshot = next;
+    },
     async openFile(sha256) {
       const file = await options.store.open(sha256);
       if (file) return { size: file.size, read: (first, last) => file.stream(first, last) };
-      // The ephemeral environment is fetched when the first machine asks for it; the machine asks again meanwhile.
-      if (catalogue.agent('amd64')?.kernel.sha256 === sha256 || catalogue.agent('amd64')?.initrd.sha256 === sha256) {
-        await catalogue.fetch(sha256, AbortSignal.timeout(60_000));
-        const fetched = await options.store.open(sha256);
-        return fetched && { size: fetched.size, read: (first, last) => fetched.stream(first, last) };
-      }
-      return undefined;
+      if (!catalogue.digests().includes(sha256)) return undefined;
+      // What the catalogue has and this process has not yet is fetched when the first machine asks for it, and a machine asks again meanwhile:
+      // firmware within its own minute, the agent for half an hour and at every other process of the cell.
+      await Promise.race([fetching(sha256), sleep(fetchWait, undefined, { ref: false })]);
+      const fetched = await options.store.open(sha256);
+      if (!fetched) throw new Error('the file is being fetched');
+      return { size: fetched.size, read: (first, last) => fetched.stream(first, last) };
     },
     log(entry: BootLogEntry) {
       const { because, ...rest } = entry;
@@ -56,8 +81,7 @@ export function bootDoors(options: BootDoorOptions): BootDoors & AsyncDisposable
   };
 }
 
-async function findBoot({ db, catalogue, secretKey, parameters }: BootDoorOptions, asker: BootAsker): Promise<BootFound> {
-  const row = await bootFacts(db, { mac: asker.mac, uuid: asker.uuid, address: asker.address });
+function foundOf({ catalogue, secretKey, parameters }: BootDoorOptions, asker: BootAsker, row: BootRow): BootFound {
   const agent = catalogue.agent(asker.architecture);
   const known = row.system_id !== null && row.status !== null;
   const facts: BootFacts = {

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Authority } from '../global/authority.ts';
+import { readOwn, wouldBeLost } from '../global/become-replica.ts';
+import { asGlobalDatabase } from '../global/db/global-tables.ts';
 import { followBuiltCatalogue } from '../global/built-catalogue.ts';
 import { createFirstAdmin, ensureDefaults, type FirstAdmin } from '../global/default-documents.ts';
 import { openJoinedGlobal } from '../global/joined-global.ts';
@@ -11,6 +13,8 @@ import type { SpaceDoor, UsageDoor } from '../global/api/context.ts';
 import type { CellDatabase } from './cell-database.ts';
 import type { CellConfig } from './config.ts';
 import { openFinding } from './db/finding-store.ts';
+import { StandsAlone } from './join-cell.ts';
+import { watchRetirement } from './standing.ts';
 
 export interface CellGlobalDoors {
   readonly usage: UsageDoor;
@@ -31,6 +35,7 @@ export async function openCellGlobal(
     name: config.name,
     keyFile: keyFileIn(config.folder),
     ...doors,
+    images: config.images ?? join(config.folder, 'images'),
     onTrouble: (error: unknown) => log.warn({ err: error }, 'global settings could not be refreshed'),
   };
   if (membership) {
@@ -39,25 +44,37 @@ export async function openCellGlobal(
         `the data folder ${config.folder} belongs to ${membership.role} ${membership.name} (number ${membership.number}), not to cell ${config.name} (number ${base.number})`,
       );
     }
+    const lost = wouldBeLost((await readOwn(asGlobalDatabase(base.database).db)) ?? []);
+    if (lost.length > 0) throw new StandsAlone(lost);
     const findings = {
       report: (finding: { kind: 'refused_batch' | 'hub_lag'; subject: string; data: Readonly<Record<string, string | number>> }) =>
         base.database.transaction((tx) => openFinding(tx, finding)),
     };
-    return openJoinedGlobal({ ...common, membership, version, findings });
+    const joined = await openJoinedGlobal({ ...common, membership, version, findings });
+    const tell = async (): Promise<void> => {
+      log.error({ cell: config.name }, 'the hub has retired this cell');
+      const finding = { kind: 'cell_retired', subject: config.name, data: { cell: config.name } } as const;
+      await base.database.transaction((tx) => openFinding(tx, finding));
+    };
+    const watch = watchRetirement(joined.state, (listener) => joined.reader.onChange(listener), tell);
+    return {
+      ...joined,
+      [Symbol.asyncDispose]: async () => {
+        watch[Symbol.dispose]();
+        await joined[Symbol.asyncDispose]();
+      },
+    };
   }
   const standalone = await openStandaloneGlobal(common);
   const ending = new AbortController();
-  const following = followBuiltCatalogue(
-    standalone.authority,
-    config.images ?? join(config.folder, 'images'),
-    ending.signal,
-    common.onTrouble,
-  );
+  const following = followBuiltCatalogue(standalone.authority, common.images, ending.signal, common.onTrouble);
   return {
     reader: standalone.reader,
     authenticate: standalone.authenticate,
     handlers: standalone.handlers,
     lag: () => standalone.lag(),
+    refresh: () => standalone.refresh(),
+    state: () => standalone.state(),
     [Symbol.asyncDispose]: async () => {
       ending.abort();
       await following;

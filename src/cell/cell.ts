@@ -10,6 +10,7 @@ import { fail } from '../contract/errors.ts';
 import type { FirstAdmin } from '../global/default-documents.ts';
 import type { GlobalReader } from '../global/document.ts';
 import { readMembership } from '../global/membership.ts';
+import { formatRevisions } from '../global/revision.ts';
 import type { CellGlobal } from '../global/standalone-global.ts';
 import type { Authenticate } from '../http/handler.ts';
 import { createServer, type Pages, type Server } from '../http/server.ts';
@@ -23,18 +24,24 @@ import { firstAdminOf, openCellGlobal } from './cell-global.ts';
 import { bootDoors } from './boot-door.ts';
 import { openCellDatabase, type CellDatabase } from './cell-database.ts';
 import type { CellConfig } from './config.ts';
-import { freeUnconfirmed } from './db/allocation-store.ts';
+import { forgetClaims, freeUnconfirmed, tellUndelivered } from './db/claim-store.ts';
 import { openFinding } from './db/finding-store.ts';
 import { forgetKeys } from './db/idempotency-store.ts';
 import { scriptTypes } from './db/script-result-store.ts';
+import { dhcpNames, processesWith } from './db/process-store.ts';
 import { readSecretKey } from './db/secret-key.ts';
+import { sweepReferences } from './dangling-references.ts';
 import { startDhcpCare } from './dhcp-care.ts';
 import { imageCatalogue } from './image-catalogue.ts';
-import { openImageStore } from './images/store.ts';
+import { imageCopies, sourcesWithPeers } from './image-copies.ts';
+import { hubImages, openImageStore } from './images/store.ts';
 import { judge } from './judge-claim.ts';
+import { mostCalls } from './api/bulk-chunks.ts';
+import { DestructiveLimit } from './api/destructive-limit.ts';
+import { Turns } from './api/turns.ts';
 import { machineApi } from './machine-api.ts';
 import { bootHandlers, metadataHandlers } from './machine-side.ts';
-import { builtInScripts, commissioningScripts, testingScripts } from './metadata/built-in-scripts.ts';
+import { builtInScripts, commissioningScripts, testingScripts } from '../global/built-in-scripts.ts';
 import { hostNameFor } from './metadata/host-name.ts';
 import { authenticateMachine } from './metadata/machine-authentication.ts';
 import type { MetadataContext } from './metadata/metadata-context.ts';
@@ -42,7 +49,13 @@ import { statusReports } from './metadata/status-report.ts';
 import { parseParameters } from './netboot/kernel-parameters.ts';
 import { readLoaders, tftpFiles, type Loaders } from './netboot/loaders.ts';
 import { startTftp } from './netboot/tftp-server.ts';
+import { watchLoad } from './load.ts';
+import { measureCell } from './measure.ts';
 import { powerDoors } from './power-door.ts';
+import { guardStanding } from './standing.ts';
+import { joinProcesses } from './process-registry.ts';
+import { serviceAddressesOf } from './service-addresses.ts';
+import { shareMembership } from './shared-files.ts';
 import { runWorkers } from './workers.ts';
 
 export interface CellOptions {
@@ -95,7 +108,10 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   const global = stack.use(await openCellGlobal(config, base, options.version, doors, log));
   opened.reader = global.reader;
   const ending = new AbortController();
-  const serviceUrl = `http://${config.service_address}:${config.port}`;
+  const addresses = serviceAddressesOf(config);
+  const { urls: serviceUrls } = addresses;
+  const servesTftp = config.rack.length > 0 && config.tftp_port > 0;
+  const processes = stack.use(await joinProcesses({ database, config, addresses, version: options.version, servesTftp, log }));
   const trouble = (service: string, reason: string) => {
     log.warn({ service }, reason);
     database
@@ -103,9 +119,26 @@ export async function startCell(options: CellOptions): Promise<Cell> {
       .catch((error: unknown) => log.error({ err: error }, 'a finding was lost'));
   };
 
-  const store = await openImageStore({ folder: config.images ?? join(config.folder, 'images') });
-  const catalogue = imageCatalogue(global.reader, store, config.image_sources);
-  const netboots = (config.rack.length > 0 && config.tftp_port > 0) || config.dhcp;
+  const store = await openImageStore({
+    folder: config.images ?? join(config.folder, 'images'),
+    ...(global.fromHub ? { fromHub: global.fromHub } : {}),
+  });
+  const catalogue = imageCatalogue(
+    global.reader,
+    store,
+    sourcesWithPeers([...config.image_sources, ...(global.fromHub ? [hubImages] : [])], (sha256) =>
+      processesWith(db, processes.id, sha256),
+    ),
+  );
+  const copies = imageCopies({
+    db,
+    store,
+    catalogue,
+    processId: processes.id,
+    alone: processes.alone,
+    onTrouble: (error) => log.warn({ err: error }, 'an image that another process has could not be fetched'),
+  });
+  const netboots = servesTftp || config.dhcp;
   const loaders: Loaders = netboots ? await readLoaders() : new Map();
   const power = powerDoors(db, secretKey, ending.signal);
   const dhcp =
@@ -113,9 +146,11 @@ export async function startCell(options: CellOptions): Promise<Cell> {
       ? stack.use(
           await startDhcpCare({
             db,
+            processId: processes.id,
+            secretKey,
             folder: join(config.folder, 'dhcp'),
             rack: config.rack,
-            service: { address: config.service_address, port: config.port, loaders: [...loaders.keys()] },
+            service: { address: addresses.all[0] ?? addresses.own, port: config.port, loaders: [...loaders.keys()] },
             domain: `${config.name}.${config.site}`,
             leaseTime: config.lease_seconds,
             log,
@@ -132,17 +167,18 @@ export async function startCell(options: CellOptions): Promise<Cell> {
       secretKey,
       parameters: parseParameters(config.kernel_parameters),
       onError: (error) => log.warn({ err: error }, 'the boot log could not be written'),
+      signal: ending.signal,
     }),
   );
   const scriptOf = (name: string) => {
     const builtIn = new Map<string, { content: string; timeoutSeconds: number }>(Object.entries(builtInScripts)).get(name);
     const own = global.reader.named('script', name);
-    return builtIn ?? (own && { content: own.script, timeoutSeconds: 900 });
+    return builtIn ?? (own && { content: own.script, timeoutSeconds: own.timeout || 900 });
   };
   const metadata: MetadataContext = {
     database,
     secretKey,
-    serviceUrl,
+    serviceUrls,
     door: {
       publicKeysOf(username) {
         const user = global.reader.named('user', username);
@@ -168,6 +204,8 @@ export async function startCell(options: CellOptions): Promise<Cell> {
         request.address,
       );
       if (machine) return machine;
+      // Another process may have made this key a millisecond ago.
+      if (!processes.alone()) await global.refresh().catch(() => undefined);
     }
     return global.authenticate(request, oauth);
   };
@@ -197,8 +235,17 @@ export async function startCell(options: CellOptions): Promise<Cell> {
       ],
       hostName: hostNameFor,
     },
+    bulkTurns: new Turns(mostCalls),
+    destructive: new DestructiveLimit({
+      cellName: config.name,
+      perCall: config.destructive_per_call ?? 2_500,
+      perMinute: config.destructive_per_minute ?? 5_000,
+    }),
     killPoint,
   };
+  const load = stack.use(watchLoad());
+  const registry = new Registry();
+  measureCell(registry, global, load);
   const handlers = {
     ...global.handlers,
     ...machineApi(api),
@@ -206,23 +253,27 @@ export async function startCell(options: CellOptions): Promise<Cell> {
       ...api,
       version: options.version,
       serviceAddress: config.service_address,
-      url: serviceUrl,
+      url: serviceUrls[0] ?? '',
+      processes: processes.list,
       hub: (await readMembership(config.folder))?.hub,
       lag: () => global.lag(),
+      state: () => global.state(),
+      load: () => load.now(),
       services: () => [
         { name: 'dhcpd', status: dhcp ? 'running' : 'off', status_info: '' },
         { name: 'tftp', status: netboots && config.tftp_port > 0 ? 'running' : 'off', status_info: '' },
       ],
     }),
     ...metadataHandlers(metadata, reports),
-    ...bootHandlers({ doors: boots, loaders, serviceUrl }),
+    ...bootHandlers({ doors: boots, loaders, serviceUrls }),
   };
   const server = createServer({
     program: 'cell',
     version: options.version,
     log,
     authenticate,
-    registry: new Registry(),
+    registry,
+    revision: () => formatRevisions(global.reader),
     ...(options.pages ? { pages: options.pages } : {}),
     ...(options.checkReplies === undefined ? {} : { checkReplies: options.checkReplies }),
     unready: async () =>
@@ -235,7 +286,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
         : fail('database_away', { program: 'cell' }),
     explain: (error) => (error instanceof DatabaseAway ? fail('database_away', { program: 'cell' }) : undefined),
     routeIds: Object.keys(handlers) as (keyof typeof handlers)[],
-    handlers,
+    handlers: guardStanding(handlers, config.name, () => global.state()),
   });
   stack.defer(() => server.drain());
 
@@ -255,18 +306,29 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     wakeups,
     log,
     bootSlots: config.boot_slots,
+    slowestBmcMs: config.slowest_bmc_seconds === undefined ? undefined : config.slowest_bmc_seconds * 1000,
     keepEventsSeconds: config.keep_events_days * 86_400,
     lifecycle: {
-      hasImage: async (sha256) => (await store.open(sha256)) !== undefined,
-      fetchImage: (sha256, signal) => catalogue.fetch(sha256, signal),
-      dhcpNames: (systemId) => Promise.resolve(dhcp === undefined || dhcp.names(systemId)),
+      hasImage: copies.isReady,
+      fetchImage: copies.bring,
+      dhcpNames: async (systemId) => (dhcp === undefined || dhcp.names(systemId)) && (processes.alone() || (await dhcpNames(db, systemId))),
       killPoint,
     },
     power: { targetOf: power.targetOf, killPoint },
     refreshDhcp: () => dhcp?.refresh() ?? Promise.resolve(),
+    sweepReferences: () => sweepReferences(database, global.reader),
+    onGlobalChange: (listener) => global.reader.onChange(listener),
     freeUnconfirmed: async () => {
       await forgetKeys(db);
+      await forgetClaims(db);
+      await tellUndelivered(database);
       return freeUnconfirmed(database);
+    },
+    owner: processes.owner,
+    refreshBoots: boots.refreshSnapshot,
+    refreshImages: async (signal) => {
+      await shareMembership({ db, folder: config.folder, key: secretKey });
+      await copies.refresh(signal);
     },
     signal: ending.signal,
   });
@@ -275,12 +337,22 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     await workers;
   });
 
-  const places: Listen[] = [...new Set([config.service_address, ...config.listen])].map((host) => ({ host, port: config.port }));
+  const places: Listen[] = placesOf([config.service_address, ...config.listen]).map((host) => ({ host, port: config.port }));
   const listeners = [];
   for (const place of places) listeners.push(await server.listen(place));
-  const url = listeners[0]?.url ?? serviceUrl;
+  const url = listeners[0]?.url ?? serviceUrls[0] ?? '';
   log.info({ url, number: base.number, name: config.name }, 'the cell is up');
   const owned = stack.move();
-  const close = () => owned.disposeAsync();
+  const close = async () => {
+    // Before anything else ends: firmware that is sent here from now on would find nobody.
+    await dhcp?.hush();
+    await owned.disposeAsync();
+  };
   return { name: config.name, number: base.number, url, server, global, base, close, [Symbol.asyncDispose]: close };
+}
+
+/** A listener on every address leaves no room for one on a single address and the same port. */
+function placesOf(addresses: readonly string[]): string[] {
+  const all = addresses.find((address) => address === '::' || address === '0.0.0.0');
+  return all === undefined ? [...new Set(addresses)] : [all];
 }

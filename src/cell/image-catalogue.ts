@@ -19,14 +19,20 @@ export interface ImageCatalogue {
   fallback(architecture: string): DeployedImage | undefined;
   /** Kernel and initrd of the ephemeral environment. */
   agent(architecture: string): { readonly kernel: CatalogueFile; readonly initrd: CatalogueFile } | undefined;
+  /** Every file that any version of an image has. */
+  digests(): string[];
   /** Fetch a file of the catalogue into the cell's store. @throws FetchError */
   fetch(sha256: string, signal: AbortSignal): Promise<void>;
 }
 
 type Resource = BodyOf<'boot_resource'>;
 
-/** @param sources base URLs that serve `<sha256>/<name>`: the hub's store, a site's cache. */
-export function imageCatalogue(reader: GlobalReader, store: ImageStore, sources: readonly string[]): ImageCatalogue {
+/** @param sources base URLs that serve `<sha256>/<name>`: other processes of the cell, the hub's store, a site's cache. */
+export function imageCatalogue(
+  reader: GlobalReader,
+  store: ImageStore,
+  sources: readonly string[] | ((sha256: string) => Promise<readonly string[]>),
+): ImageCatalogue {
   const fits = (resource: Resource, architecture: string) => resource.architecture.split('/')[0] === architecture.split('/')[0];
   const deployed = (resource: Resource): DeployedImage | undefined => {
     const root = newestFiles(resource).find((file) => file.filetype.startsWith('root-'));
@@ -61,17 +67,26 @@ export function imageCatalogue(reader: GlobalReader, store: ImageStore, sources:
       const initrd = files.find((file) => file.filetype === 'boot-initrd');
       return kernel && initrd ? { kernel, initrd } : undefined;
     },
+    digests: () => [
+      ...new Set(
+        reader
+          .list('boot_resource')
+          .flatMap(allFiles)
+          .map((file) => file.sha256),
+      ),
+    ],
     async fetch(sha256, signal) {
+      // Any version: a deployment is pinned to the one that was newest when it was asked for.
       const file = reader
         .list('boot_resource')
-        .flatMap(newestFiles)
+        .flatMap(allFiles)
         .find((one) => one.sha256 === sha256);
       if (!file) throw new Error(`no image of the catalogue has the file ${sha256.slice(0, 12)}…`);
       await store.fetch({
         sha256,
         size: file.size,
         exact: true,
-        urls: sources.map((base) => `${base}/${sha256}/${file.filetype}`),
+        urls: (typeof sources === 'function' ? await sources(sha256) : sources).map((base) => `${base}/${sha256}/${file.filetype}`),
         signal,
       });
     },
@@ -81,4 +96,8 @@ export function imageCatalogue(reader: GlobalReader, store: ImageStore, sources:
 function newestFiles(resource: Resource): (CatalogueFile & { readonly filetype: string })[] {
   const newest = resource.sets[Object.keys(resource.sets).toSorted().at(-1) ?? ''];
   return Object.values(newest?.files ?? {});
+}
+
+function allFiles(resource: Resource): (CatalogueFile & { readonly filetype: string })[] {
+  return Object.values(resource.sets).flatMap((set) => Object.values(set.files));
 }

@@ -3,6 +3,7 @@ import type { ClaimCase, ClaimVerdict } from './metadata/claim-judge.ts';
 import { identityOf, chooseTarget, planDeployment, planErase, type TargetDisk } from './lifecycle/disk-plan.ts';
 import { judgeClaim, type ModelDisk } from './lifecycle/claim.ts';
 import { renderPlan } from './lifecycle/plan-script.ts';
+import { cellHostName } from './service-addresses.ts';
 
 /** Judge a claim and render its plan. Pure: the same case gives the same script, so a lost reply can be given again. */
 export function judge(given: ClaimCase): ClaimVerdict {
@@ -30,7 +31,8 @@ export function judge(given: ClaimCase): ClaimVerdict {
 }
 
 function modelOf(given: ClaimCase, image: NonNullable<ClaimCase['machine']['image']>, disks: readonly TargetDisk[]) {
-  const { machine, ticket, serviceUrl, systemCredential } = given;
+  const { machine, ticket, serviceUrls, systemCredential } = given;
+  const seedUrl = seedUrlOf(serviceUrls);
   return {
     systemId: machine.system_id,
     hostname: machine.hostname,
@@ -38,7 +40,8 @@ function modelOf(given: ClaimCase, image: NonNullable<ClaimCase['machine']['imag
     operationId: ticket.operation_id,
     image: {
       sha256: image.sha256,
-      url: `${serviceUrl}/boot/file/${image.sha256}/root.tar.zst`,
+      // The cell's own: the agent asks each of its addresses.
+      url: `/boot/file/${image.sha256}/root.tar.zst`,
       kernel: '/boot/vmlinuz',
       initrd: '/boot/initrd.img',
       reports: image.cloud_init,
@@ -47,9 +50,18 @@ function modelOf(given: ClaimCase, image: NonNullable<ClaimCase['machine']['imag
     bootDiskId: machine.boot_disk_id,
     kernelParameters: 'console=tty0 console=ttyS0,115200 net.ifnames=0',
     seed: {
-      metadataUrl: `${serviceUrl}/MAAS/metadata/`,
-      statusUrl: `${serviceUrl}/MAAS/metadata/status/${machine.system_id}`,
+      metadataUrl: `${seedUrl}/MAAS/metadata/`,
+      statusUrl: `${seedUrl}/MAAS/metadata/status/${machine.system_id}`,
+      hosts: serviceUrls.length > 1 ? serviceUrls.map((url) => ({ address: new URL(url).hostname, name: cellHostName })) : [],
       ...systemCredential,
     },
   };
+}
+
+/** Where a deployed system finds the cell: at its one address, or at a name that its hosts file has all addresses of. */
+function seedUrlOf(serviceUrls: readonly string[]): string {
+  const [first = ''] = serviceUrls;
+  if (serviceUrls.length < 2) return first;
+  const { port } = new URL(first);
+  return `http://${cellHostName}${port === '' ? '' : `:${port}`}`;
 }

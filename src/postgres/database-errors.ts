@@ -29,7 +29,8 @@ export class TookTooLong extends Error {
 }
 
 const socketCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
-const lost = /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+const lost =
+  /^(Connection terminated|timeout expired|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error)/;
 
 /** Gives PostgreSQL's and the socket's errors the classes above; anything else is returned as it is. */
 export function explainError(error: unknown): unknown {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, testDatabase, type TestDatabase } from '../../test/postgres.ts';
 import { DatabaseAway, TookTooLong, TransactionConflict, UniqueViolation } from './database-errors.ts';
 import { checkServerVersion, jsonb, openDatabase } from './database.ts';
+import { preparedOnce } from './prepared-statements.ts';
 
 type Schema = { thing: { id: number; name: string; data: unknown } };
 
@@ -84,6 +85,22 @@ describe('the pool', () => {
     expect(statements).toEqual(['select * from "thing"', 'select "id" from "thing"']);
     expect(value).toBeInstanceOf(Array);
   });
+});
+
+test('a statement that says so is prepared once for each connection, the others never', async () => {
+  const own = openDatabase<Schema>({ ...database.address, applicationName: 'prepared', maxConnections: 1 });
+  try {
+    for (let n = 1; n <= 3; n += 1) {
+      const { rows } = await sql<{ double: number }>`select ${n}::int * 2 as double ${sql.raw(preparedOnce)}`.execute(own.db);
+      expect(rows).toEqual([{ double: n * 2 }]);
+      await sql`select ${n}::int`.execute(own.db);
+    }
+    const { rows } = await sql<{ statement: string; uses: number }>`
+      select statement, generic_plans + custom_plans as uses from pg_prepared_statements`.execute(own.db);
+    expect(rows).toEqual([{ statement: expect.stringContaining('* 2 as double') as string, uses: 3 }]);
+  } finally {
+    await own.close();
+  }
 });
 
 describe('transactions', () => {

@@ -4,6 +4,8 @@ import { Kysely, PostgresDialect, sql, type PostgresPoolClient, type RawBuilder,
 import pg from 'pg';
 import { feedChannel, wakeSender, wakeTracker } from './wake-after-commit.ts';
 import { DatabaseAway, explainError, TransactionConflict } from './database-errors.ts';
+import { hangWatch, type HangWatch } from './hang-watch.ts';
+import { statementNames } from './prepared-statements.ts';
 
 export type DatabaseOptions = ConnectionOptions & {
   /** Shown in pg_stat_activity: `cell c17`. */
@@ -17,6 +19,12 @@ export type DatabaseOptions = ConnectionOptions & {
   /** The longest a transaction may stay open: an open one holds the event feed back. Default 10,000 (PostgreSQL ≥ 17). */
   readonly transactionTimeoutMs?: number;
 };
+
+interface Counted {
+  /** Begin, commit and rollback apart. */
+  readonly statements: string[];
+  transactions: number;
+}
 
 /** Either a URL (`DATABASE_URL`) or an embedded server's address with a database's name. */
 export type ConnectionOptions =
@@ -36,8 +44,8 @@ export type Database<Schema> = AsyncDisposable & {
   readonly connection: pg.ClientConfig;
   /** Commits when `work` resolves, rolls back when it throws. Retries conflicts up to three times if `retryable`. */
   transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  /** Runs `work` and returns the SQL of each statement it sent (begin and commit apart), for tests of constant cost. */
-  countStatements<T>(work: () => Promise<T>): Promise<{ value: T; statements: string[] }>;
+  /** Runs `work` and returns the SQL of each statement it sent, and how many transactions it began, for tests of constant cost. */
+  countStatements<T>(work: () => Promise<T>): Promise<Counted & { value: T }>;
   close(): Promise<void>;
 };
 
@@ -52,17 +60,23 @@ export function openDatabase<Schema>(options: DatabaseOptions): Database<Schema>
     max: options.maxConnections ?? 8,
     idleTimeoutMillis: 30_000,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    // The last resort, for statements that nobody watches: the server's own limit has passed long ago.
+    query_timeout: (options.statementTimeoutMs ?? 20_000) + 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
   });
+  const hangs = hangWatch(connection);
   // An idle connection that breaks is only dropped; whoever queries next is told.
   pool.on('error', () => undefined);
   // One that breaks while in use rejects its query; without a listener it would end the process too.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  const counter = new AsyncLocalStorage<string[]>();
+  const counter = new AsyncLocalStorage<Counted>();
   const wake = wakeSender(() => pool.query('select pg_notify($1, $2)', [feedChannel, '']));
+  const nameOf = statementNames();
   const db = new Kysely<Schema>({
     dialect: new PostgresDialect({
       pool: {
-        connect: async () => watched(await pool.connect().catch(rethrow), counter, wake, options),
+        connect: async () => watched(await pool.connect().catch(rethrow), { counter, wake, nameOf, hangs }, options),
         end: () => pool.end(),
         options: pool.options,
       },
@@ -77,8 +91,9 @@ export function openDatabase<Schema>(options: DatabaseOptions): Database<Schema>
     connection,
     transaction: (work, how) => transact(db, work, how),
     countStatements: async (work) => {
-      const statements: string[] = [];
-      return { value: await counter.run(statements, work), statements };
+      const counted: Counted = { statements: [], transactions: 0 };
+      const value = await counter.run(counted, work);
+      return { ...counted, value };
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -165,17 +180,24 @@ const wrappers = new WeakMap<pg.PoolClient, PostgresPoolClient>();
 /** The client as Kysely sees it: limits set, errors explained, statements counted. One wrapper a client, as Kysely keys on it. */
 async function watched(
   client: pg.PoolClient,
-  counter: AsyncLocalStorage<string[]>,
-  wake: () => void,
+  {
+    counter,
+    wake,
+    nameOf,
+    hangs,
+  }: { counter: AsyncLocalStorage<Counted>; wake: () => void; nameOf: (text: string) => string | undefined; hangs: HangWatch },
   options: DatabaseOptions,
 ): Promise<PostgresPoolClient> {
   const known = wrappers.get(client);
   if (known !== undefined) return known;
+  const limited = hangs.watch(client);
   try {
     await setLimits(client, options);
   } catch (error) {
     client.release(true);
     return rethrow(error);
+  } finally {
+    limited();
   }
   const succeeded = wakeTracker(wake);
   // A FATAL error arrives before the socket's end: until then the pool would hand the client out again.
@@ -184,9 +206,11 @@ async function watched(
   let cut: unknown;
   client.on('error', (error) => (cut ??= explainError(error)));
   const query = async (text: string, values: readonly unknown[]): Promise<unknown> => {
-    if (!/^(begin|commit|rollback|start transaction)\b/.test(text)) counter.getStore()?.push(text);
+    count(counter.getStore(), text);
+    const answered = hangs.watch(client);
     try {
-      const result: unknown = await client.query(text, [...values]);
+      const name = nameOf(text);
+      const result: unknown = await client.query(name === undefined ? { text, values: [...values] } : { name, text, values: [...values] });
       succeeded(text);
       return result;
     } catch (error) {
@@ -194,12 +218,20 @@ async function watched(
       const fatal = error instanceof pg.DatabaseError && error.severity === 'FATAL';
       broken ||= fatal || explained instanceof DatabaseAway;
       throw broken ? (cut ?? explained) : explained;
+    } finally {
+      answered();
     }
   };
   const release = (destroy?: boolean): void => client.release(broken || destroy);
   const wrapper = { query, release } as PostgresPoolClient;
   wrappers.set(client, wrapper);
   return wrapper;
+}
+
+function count(counted: Counted | undefined, text: string): void {
+  if (counted === undefined) return;
+  if (/^(begin|start transaction)\b/.test(text)) counted.transactions += 1;
+  else if (!/^(commit|rollback)\b/.test(text)) counted.statements.push(text);
 }
 
 function rethrow(error: unknown): never {

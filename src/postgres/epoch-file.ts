@@ -7,8 +7,8 @@ import { decideEpoch, parseMark, renderMark, type EpochDecision, type EpochMark 
 export type EpochOptions<Schema> = {
   /** The file, in the program's data folder and outside PostgreSQL's. */
   readonly file: string;
-  /** A missing file is no sign of a restore: see `decideEpoch`. Default false. */
-  readonly trustMissing?: boolean;
+  /** Whether a missing file is no sign of a restore: see `decideEpoch`. Asked only when the file is missing. Default: it is one. */
+  readonly trustMissing?: () => Promise<boolean>;
   /** Runs in the transaction that commits the new epoch: void tickets, park operations. It happens with it or not at all. */
   readonly onRestored: (tx: Transaction<Schema>, epoch: number) => Promise<void>;
   /** Told when the mark could not be written (disk full, PostgreSQL away). */
@@ -34,17 +34,19 @@ export type Epoch = AsyncDisposable & {
  * its database, so it is restored again; after the second, file and database agree.
  */
 export async function openEpoch<Schema>(database: Database<Schema>, options: EpochOptions<Schema>): Promise<Epoch> {
-  const decision = decideEpoch(readMark(options.file), await measure(database.db), {
-    trustMissing: options.trustMissing ?? false,
-  });
+  const mark = readMark(options.file);
+  const found = await measure(database.db);
+  // What vouches for a missing file is worth something only if it was asked after the database was measured.
+  const trustMissing = mark === undefined && ((await options.trustMissing?.()) ?? false);
+  const decision = decideEpoch(mark, found, { trustMissing });
   if (decision.kind === 'restored') {
-    const { system } = await measure(database.db);
-    writeMark(options.file, { epoch: decision.epoch, system, xid: 0n, id: 0 });
+    writeMark(options.file, { epoch: decision.epoch, system: found.system, xid: 0n, id: 0 });
     await database.transaction(async (tx) => {
       // Waits for open writers and holds up new ones: none may commit a row of the old epoch after this.
       await sql`lock table event in share row exclusive mode`.execute(tx);
-      await sql`update feed set epoch = ${decision.epoch}`.execute(tx);
-      await options.onRestored(tx, decision.epoch);
+      const begun = await sql`update feed set epoch = ${decision.epoch} where epoch < ${decision.epoch}`.execute(tx);
+      // Another process over this database may have begun it meanwhile; what was done since then is not undone.
+      if (begun.numAffectedRows === 1n) await options.onRestored(tx, decision.epoch);
     });
   }
   return keepMark(database, decision, options);

@@ -22,7 +22,8 @@ export type EpochDecision =
  *
  * Without a file a database that has events counts as restored (a host was lost together with its
  * data folder and the database came back from a dump): unless `trustMissing`, for a second process
- * over one PostgreSQL that has not run on this host before.
+ * over one PostgreSQL that has not run on this host before. Somebody who knows must vouch for it: a live
+ * process of the same program over the same database, or the operator.
  * The file's epoch above the database's means a restore, or a crash between writing the file and
  * committing the new epoch; both are answered by yet another epoch. Below it: another process over
  * the same PostgreSQL dealt with a restore; the mark is of a history that is gone, so it says nothing.

@@ -5,7 +5,7 @@
 // pg_snapshot_xmin: no transaction below it can still commit. An open write transaction anywhere in
 // the cluster therefore holds the feed back (feedLag says how long); it never makes it skip.
 // Architecture §10. Who writes calls appendEvents inside the transaction that makes the change.
-import { sql, type Generated, type QueryExecutorProvider } from 'kysely';
+import { sql, type Generated, type QueryExecutorProvider, type RawBuilder } from 'kysely';
 import { encodeCursor, feedStart, misfit, type FeedCursor, type ResetReason } from './feed-cursor.ts';
 import type { MigrationSet } from './migrations.ts';
 import { wakesFollowers } from './wake-after-commit.ts';
@@ -67,6 +67,33 @@ export type FeedPage =
 /** Appends events in one statement, in the given order, and wakes followers after the commit (database.ts). Returns their ids. */
 export async function appendEvents(tx: QueryExecutorProvider, events: readonly NewEvent[]): Promise<number[]> {
   if (events.length === 0) return [];
+  const { rows: result } = await sql<{ ids: number[] }>`
+    with inserted as (
+      insert into event (epoch, type, level, system_id, username, description, data)
+      select feed.epoch, ${given} from feed, ${unfolded(events)} order by n
+      returning id
+    )
+    select array_agg(id order by id) as ids from inserted ${sql.raw(wakesFollowers)}`.execute(tx);
+  return result[0]?.ids ?? [];
+}
+
+/**
+ * The same as a part of a statement that makes the change itself: one round trip less, and no transaction of several statements around it.
+ * Each event is appended for each row of `changed`, a part of that statement that returns `system_id`. To be used as
+ * `with changed as (update … returning system_id), told as (${appendingEvents('changed', events)}) select … ${sql.raw(wakesFollowers)}`.
+ */
+export function appendingEvents(changed: string, events: readonly Omit<NewEvent, 'systemId'>[]): RawBuilder<unknown> {
+  return sql`
+    insert into event (epoch, type, level, system_id, username, description, data)
+    select feed.epoch, e->>'type', (e->>'level')::smallint, c.system_id, e->>'username', e->>'description', nullif(e->'data', 'null'::jsonb)
+    from feed, ${sql.table(changed)} c, ${unfolded(events)} order by c.system_id, n`;
+}
+
+const given = sql.raw(
+  `e->>'type', (e->>'level')::smallint, e->>'system_id', e->>'username', e->>'description', nullif(e->'data', 'null'::jsonb)`,
+);
+
+function unfolded(events: readonly NewEvent[]): RawBuilder<unknown> {
   const rows = events.map((event) => ({
     type: event.type,
     level: event.level,
@@ -75,17 +102,7 @@ export async function appendEvents(tx: QueryExecutorProvider, events: readonly N
     description: event.description ?? '',
     data: event.data ?? null,
   }));
-  const { rows: result } = await sql<{ ids: number[] }>`
-    with inserted as (
-      insert into event (epoch, type, level, system_id, username, description, data)
-      select feed.epoch, e->>'type', (e->>'level')::smallint, e->>'system_id', e->>'username', e->>'description',
-             nullif(e->'data', 'null'::jsonb)
-      from feed, jsonb_array_elements(${JSON.stringify(rows)}::jsonb) with ordinality as given (e, n)
-      order by n
-      returning id
-    )
-    select array_agg(id order by id) as ids from inserted ${sql.raw(wakesFollowers)}`.execute(tx);
-  return result[0]?.ids ?? [];
+  return sql`jsonb_array_elements(${JSON.stringify(rows)}::jsonb) with ordinality as given (e, n)`;
 }
 
 type Row = {

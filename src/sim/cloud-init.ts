@@ -22,6 +22,7 @@ export interface SystemBoot {
   readonly reports: number;
 }
 
+const hostsFile = '/etc/hosts';
 const seedFile = '/etc/cloud/cloud.cfg.d/90_muster.cfg';
 const stateFile = '/var/lib/cloud/data/instance-id';
 const machineIdFile = '/etc/machine-id';
@@ -71,6 +72,19 @@ export function readSeed(text: string): CloudSeed {
   };
 }
 
+/**
+ * The base URLs that a URL of the seed stands for: a name of the system's own hosts file has all addresses that the file gives it, which Python
+ * tries in turn (glibc's `multi on`).
+ */
+export function originsOf(url: string, hosts: string): string {
+  const { origin, hostname, port } = new URL(url);
+  const addresses = hosts.split('\n').flatMap((line) => {
+    const [address = '', ...names] = (line.split('#', 1)[0] ?? '').trim().split(/\s+/);
+    return names.includes(hostname) ? [`http://${address}${port === '' ? '' : `:${port}`}`] : [];
+  });
+  return addresses.length === 0 ? origin : addresses.join(',');
+}
+
 /** The stages of a first boot, as cloud-init names its events. */
 const stages = [
   ['init-network/check-cache', 'attempting to read from cache [trust]'],
@@ -94,12 +108,15 @@ export async function runInstalledSystem(system: InstalledSystem, environment: E
   await reach('system');
   await work(20);
   const seed = readSeed(root.files.get(seedFile)?.content.toString('utf8') ?? '');
-  const talk = new Conversation({ url: new URL(seed.metadataUrl).origin, from, pace, faults, signal, say });
+  const hosts = root.files.get(hostsFile)?.content.toString('utf8') ?? '';
+  const talk = new Conversation({ url: originsOf(seed.metadataUrl, hosts), from, pace, faults, signal, say });
   talk.key = seed.key;
   await reach('cloud-init');
   const read = async (path: string, what: 'meta-data' | 'user-data'): Promise<string | undefined> => {
     try {
-      return (await talk.call({ what, method: 'GET', path: `${seed.metadataUrl}/${version}/${path}` })).body.toString('utf8');
+      return (await talk.call({ what, method: 'GET', path: `${new URL(seed.metadataUrl).pathname}/${version}/${path}` })).body.toString(
+        'utf8',
+      );
     } catch (error) {
       if (error instanceof Refused && error.status === 404) return undefined;
       throw error;
@@ -117,7 +134,7 @@ export async function runInstalledSystem(system: InstalledSystem, environment: E
     disk.writeFile(environment, root, machineIdFile, '0444', Buffer.from(randomBytes(16).toString('hex')));
   }
   // A later boot of the same instance runs a handful of modules, not all of them.
-  const told = await report(seed, environment, first ? reports : Math.min(reports, 4));
+  const told = await report(seed, hosts, environment, first ? reports : Math.min(reports, 4));
   return {
     instanceId,
     hostname,
@@ -133,10 +150,10 @@ function machineId(root: FileSystem): string {
 }
 
 /** Post events; one that is lost is lost, as with cloud-init. Returns how many were taken. */
-async function report(seed: CloudSeed, environment: Environment, count: number): Promise<number> {
+async function report(seed: CloudSeed, hosts: string, environment: Environment, count: number): Promise<number> {
   if (seed.reporting === undefined) return 0;
   const { address: from, pace, faults, signal, say, work } = environment;
-  const talk = new Conversation({ url: new URL(seed.reporting.endpoint).origin, from, pace, faults, signal, say });
+  const talk = new Conversation({ url: originsOf(seed.reporting.endpoint, hosts), from, pace, faults, signal, say });
   talk.key = seed.reporting.key;
   let taken = 0;
   for (let index = 0; index < count; index += 1) {
@@ -150,7 +167,7 @@ async function report(seed: CloudSeed, environment: Environment, count: number):
     };
     const form = JSON.stringify(index % 2 === 0 ? event : { ...event, result: 'SUCCESS' });
     try {
-      const reply = await talk.once({ what: 'status', method: 'POST', path: seed.reporting.endpoint, form });
+      const reply = await talk.once({ what: 'status', method: 'POST', path: new URL(seed.reporting.endpoint).pathname, form });
       if (reply.status < 300) taken += 1;
     } catch (error) {
       signal.throwIfAborted();

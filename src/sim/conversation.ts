@@ -16,7 +16,7 @@ export class Refused extends Error {
 }
 
 export interface ConversationOptions {
-  /** `http://10.40.1.1:5240`. */
+  /** `http://10.40.1.1:5240`; several, with commas between them, are asked in turn while nobody answers. */
   readonly url: string;
   readonly from: string;
   readonly pace: Pace;
@@ -31,7 +31,7 @@ export interface Call {
   /** Which call it is, for faults; other calls lose nothing. */
   readonly what: AnsweredCall | 'heartbeat' | 'meta-data' | 'status';
   readonly method: 'GET' | 'POST';
-  /** Path with query, or a whole URL. */
+  /** Path with query: the cell's own. */
   readonly path: string;
   readonly form?: URLSearchParams | FormData | string;
 }
@@ -40,11 +40,15 @@ const again = new Set([429, 502, 503, 504]);
 
 export class Conversation {
   readonly #options: ConversationOptions;
+  readonly #urls: readonly string[];
+  /** Which of them answered last. */
+  #at = 0;
   /** `consumer:token:secret`, once there is one. */
   key: string | undefined;
 
   constructor(options: ConversationOptions) {
     this.#options = options;
+    this.#urls = options.url.split(',');
   }
 
   /** Asks until there is an answer. @throws Refused, NoAnswer when patience ends, or the signal's reason. */
@@ -64,8 +68,8 @@ export class Conversation {
     if (faults.dropsRequest()) throw new NoAnswer(`${call.what}: the request was dropped on its way`);
     const { body, type } = await encode(call.form);
     const headers: Record<string, string> = { ...(type === undefined ? {} : { 'content-type': type }), ...this.#authorization() };
-    const reply = await pace.run(() =>
-      ask({ method: call.method, url: this.#urlOf(call.path), from, headers, signal, ...(body === undefined ? {} : { body }) }),
+    const reply = await this.#ask((base) =>
+      pace.run(() => ask({ method: call.method, url: base + call.path, from, headers, signal, ...(body === undefined ? {} : { body }) })),
     );
     const { what } = call;
     if (what !== 'heartbeat' && what !== 'meta-data' && what !== 'status' && faults.losesReply(what))
@@ -80,32 +84,52 @@ export class Conversation {
     await this.#untilAnswered(path, async () => {
       if (faults.dropsRequest()) throw new NoAnswer(`${path}: the request was dropped on its way`);
       const before = download.bytes;
-      const { status } = await pace.run(() => fetchRest({ url: this.#urlOf(path), from, signal }, download));
+      const { status } = await this.#ask((base) => pace.run(() => fetchRest({ url: base + path, from, signal }, download)));
       if (again.has(status) || (before > 0 && status === 200)) throw new NoAnswer(`${path}: ${status}`);
       if (status !== 200 && status !== 206) throw new Refused(path, status, '');
     });
     return { sha256: download.hash.digest('hex'), bytes: download.bytes };
   }
 
-  #urlOf(path: string): string {
-    return path.startsWith('/') ? `${this.#options.url}${path}` : path;
+  /** Ask where somebody answered last. When nobody does there, or only to say that it cannot now, the next one is asked next time. */
+  async #ask(work: (base: string) => Promise<WebReply>): Promise<WebReply> {
+    const at = this.#at;
+    const moveOn = (): void => {
+      if (this.#at === at) this.#at = (at + 1) % this.#urls.length;
+    };
+    try {
+      const reply = await work(this.#urls[at] ?? '');
+      if (again.has(reply.status) && reply.status !== 429) moveOn();
+      return reply;
+    } catch (error) {
+      if (error instanceof NoAnswer) moveOn();
+      throw error;
+    }
   }
 
   #authorization(): Record<string, string> {
     return this.key === undefined ? {} : { authorization: oauthHeader(this.key) };
   }
 
-  /** Pauses grow from 1 s to 30 s. */
+  /** Every address is asked before a pause; pauses grow from 1 s to 30 s. */
   async #untilAnswered<T>(what: string, work: () => Promise<T>): Promise<T> {
     const { pace, signal, say, patienceMs = 1_800_000 } = this.#options;
     const end = Date.now() + patienceMs;
-    for (let pause = 1; ; pause = Math.min(30, pause * 2)) {
+    let left = this.#urls.length;
+    for (let pause = 1; ;) {
       try {
         return await work();
       } catch (error) {
         if (!(error instanceof NoAnswer) || Date.now() > end) throw error;
+        left -= 1;
+        if (left > 0) {
+          say(`${what}: ${error.message}; now ${this.#urls[this.#at] ?? ''}`);
+          continue;
+        }
+        left = this.#urls.length;
         say(`${what}: ${error.message}; again in ${pause} s`);
         await pace.pause(pause, signal);
+        pause = Math.min(30, pause * 2);
       }
     }
   }

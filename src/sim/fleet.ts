@@ -42,6 +42,8 @@ export interface FleetOptions {
   /** Webhook events of a first boot (12; a real one sends 66). */
   readonly statusReports?: number;
   readonly bootFiles?: MachineOptions['bootFiles'];
+  /** Pauses between the tries of firmware and iPXE are so many times as long (1): where a cell is away for seconds and `speed` is high. */
+  readonly patience?: number;
   /** Changes a machine's hardware, for a rack that must be all UEFI or all alike. */
   readonly hardware?: (model: MachineModel) => MachineModel;
   readonly log?: (event: MachineEvent) => void;
@@ -87,7 +89,10 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
     const machine = new SimulatedMachine({
       model,
       address: own ? addressAfter(addresses.machines, number) : addresses.machines,
-      cellUrl: cellUrl.replace(/\/+$/, ''),
+      cellUrl: cellUrl
+        .split(',')
+        .map((url) => url.replace(/\/+$/, ''))
+        .join(','),
       ...(tftp === undefined ? {} : { tftp }),
       pace,
       faults,
@@ -95,6 +100,7 @@ export async function createFleet(options: FleetOptions): Promise<Fleet> {
       firmwareSeconds: options.firmwareSeconds ?? 45,
       statusReports: options.statusReports ?? 12,
       bootFiles: options.bootFiles ?? 'whole',
+      patience: options.patience ?? 1,
       log: options.log ?? (() => undefined),
     });
     const { uuid, serial, vendor, product } = model;

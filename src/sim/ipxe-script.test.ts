@@ -65,6 +65,17 @@ describe('commands', () => {
     expect(log).toContain('text /s?try=12');
   });
 
+  test('a path is of the server that its script came from, and a script from another server brings its own', async () => {
+    const { loader: on, log } = loader({
+      'http://b/s': script('initrd --name i /i || goto again', 'kernel --name k /k || kernel --name k http://a/k', 'boot', ':again'),
+      'http://b/i': '',
+      'http://a/k': '',
+    });
+    const end = await runIpxe(script('chain --replace /s || chain --replace http://b/s ||', 'exit 9'), on, 'http://a');
+    expect(log).toEqual(['text http://a/s', 'text http://b/s', 'file http://b/i', 'file http://b/k', 'file http://a/k']);
+    expect(end).toMatchObject({ end: 'kernel', kernel: 'http://a/k', initrd: 'http://b/i' });
+  });
+
   test('settings outlive a script that replaces another', async () => {
     const { loader: on, log } = loader({ '/next': script('echo ${tries} ${netX/mac:hexhyp} ${serial:uristring}', 'exit 3') });
     expect(await runIpxe(script('set tries 4', 'chain --replace /next ||', 'exit 9'), on)).toEqual({ end: 'exit', code: 3 });

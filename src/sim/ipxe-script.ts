@@ -14,7 +14,7 @@ export type IpxeEnd =
 export interface IpxeLoader {
   /** Settings: `platform`, `uuid`, `serial`, `netX/mac`, `buildarch`. */
   readonly settings: ReadonlyMap<string, string>;
-  /** A file of the server; undefined when it could not be had. */
+  /** A file of the server, by path or URL; undefined when it could not be had. */
   fetchText(path: string): Promise<string | undefined>;
   /** Fetch without keeping it; false when it could not be had. */
   fetchFile(path: string): Promise<boolean>;
@@ -66,7 +66,8 @@ export function parseIpxe(text: string): Line[] {
 interface State {
   lines: Line[];
   at: number;
-  /** The path that relative addresses start from is always `/`: the cell writes absolute ones. */
+  /** The server that the running script came from: paths are relative to it. */
+  base: string;
   settings: Map<string, string>;
   kernel: { path: string; line: string } | undefined;
   initrd: string | undefined;
@@ -87,11 +88,15 @@ export function expandIpxe(word: string, settings: ReadonlyMap<string, string>):
   });
 }
 
-/** Run a script until something boots or it ends. @throws IpxeError for what this iPXE does not know. */
-export async function runIpxe(text: string, loader: IpxeLoader): Promise<IpxeEnd> {
+/**
+ * Run a script until something boots or it ends. @throws IpxeError for what this iPXE does not know.
+ * @param base the server that it came from, `http://10.40.1.1:5240`; left out: paths stay as they are
+ */
+export async function runIpxe(text: string, loader: IpxeLoader, base = ''): Promise<IpxeEnd> {
   const state: State = {
     lines: parseIpxe(text),
     at: 0,
+    base,
     settings: new Map(loader.settings),
     kernel: undefined,
     initrd: undefined,
@@ -195,7 +200,7 @@ function jump(label: string, state: State): true {
 
 async function image(name: 'initrd' | 'kernel', words: readonly string[], state: State, loader: IpxeLoader): Promise<boolean> {
   const { rest } = options(words, { '--name': 'value' });
-  const path = rest[0] ?? '';
+  const path = resolved(rest[0] ?? '', state);
   if (!(await loader.fetchFile(path))) return false;
   if (name === 'initrd') state.initrd = path;
   else state.kernel = { path, line: rest.slice(1).join(' ') };
@@ -205,16 +210,22 @@ async function image(name: 'initrd' | 'kernel', words: readonly string[], state:
 /** A script replaces the one that runs; the cell's two small GRUBs are known by their names, since nothing here runs machine code. */
 async function chain(words: readonly string[], state: State, loader: IpxeLoader): Promise<Outcome> {
   const { given, rest } = options(words, { '--autofree': 'flag', '--replace': 'flag' });
-  const path = rest[0] ?? '';
-  if (/^\/boot\/loader\/local\.[a-z]+$/.test(path)) {
+  const path = resolved(rest[0] ?? '', state);
+  if (/^(?:http:\/\/[^/]+)?\/boot\/loader\/local\.[a-z]+$/.test(path)) {
     if (!(await loader.fetchFile(path))) return false;
     return loader.diskBoots() ? { end: 'disk' } : { end: 'exit', code: 1 };
   }
-  if (/^\/boot\/loader\/off\.[a-z]+$/.test(path)) return (await loader.fetchFile(path)) ? { end: 'off' } : false;
+  if (/^(?:http:\/\/[^/]+)?\/boot\/loader\/off\.[a-z]+$/.test(path)) return (await loader.fetchFile(path)) ? { end: 'off' } : false;
   if (!given.has('--replace')) throw new IpxeError(`chain ${path}: a script is only chained with --replace`);
   const text = await loader.fetchText(path);
   if (text === undefined) return false;
   state.lines = parseIpxe(text);
   state.at = 0;
+  state.base = /^http:\/\/[^/]+/.exec(path)?.[0] ?? '';
   return true;
+}
+
+/** A path is of the server that the script came from; a URL is what it is. */
+function resolved(path: string, { base }: State): string {
+  return path.startsWith('/') ? base + path : path;
 }

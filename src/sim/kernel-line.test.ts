@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readSeed } from './cloud-init.ts';
+import { originsOf, readSeed } from './cloud-init.ts';
 import { readKernelLine } from './kernel-line.ts';
 import { readServerPacket } from './tftp-client.ts';
 
@@ -23,6 +23,13 @@ describe('kernel command line', () => {
     });
   });
 
+  test('several addresses of one cell', () => {
+    const urls = 'http://10.0.0.1:5240,http://10.0.0.2:5240';
+    expect(readKernelLine(`muster_url=${urls} muster_purpose=enlist`).muster_url).toBe(urls);
+    for (const wrong of ['http://a,', ',http://a', 'http://a,b', 'http://a/,http://b'])
+      expect(() => readKernelLine(`muster_url=${wrong} muster_purpose=enlist`)).toThrow(/no address of a cell/);
+  });
+
   test('any text is a command line or an error', () => {
     expect(() => readKernelLine('muster_url=http://a muster_purpose=deploy')).toThrow(/nonce/);
     fc.assert(fc.property(fc.string(), (text) => void expect(() => readKernelLine(text)).toThrow(Error)));
@@ -30,6 +37,12 @@ describe('kernel command line', () => {
 });
 
 describe("cloud-init's seed", () => {
+  test('a name has all the addresses that the hosts file gives it, in order', () => {
+    const hosts = '127.0.0.1 localhost\n10.0.0.1 muster-cell # the first\n10.0.0.2\tother muster-cell\n';
+    expect(originsOf('http://muster-cell:5240/MAAS/metadata/', hosts)).toBe('http://10.0.0.1:5240,http://10.0.0.2:5240');
+    expect(originsOf('http://10.0.0.9:5240/x', hosts)).toBe('http://10.0.0.9:5240');
+  });
+
   const keys = { consumer_key: 'c', token_key: 't', token_secret: 's' };
   const seed = (config: object) =>
     `#cloud-config\n${Object.entries(config)

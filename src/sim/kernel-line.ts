@@ -1,4 +1,4 @@
-/** The kernel command line as the agent reads it. */
+/** The kernel command line as the agent reads it: `muster_url` has one address of the cell, or several with commas between them. */
 import type { AgentCommandLine } from '../contract/metadata.ts';
 
 const purposes = ['enlist', 'commission', 'test', 'deploy', 'erase', 'rescue'] as const;
@@ -11,7 +11,7 @@ export function readKernelLine(line: string): AgentCommandLine {
       .flatMap((word) => (word.includes('=') ? [[word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)] as const] : [])),
   );
   const url = words.get('muster_url') ?? '';
-  if (!/^http:\/\/[^/]+$/.test(url))
+  if (!/^http:\/\/[^/,]+(?:,http:\/\/[^/,]+)*$/.test(url))
     throw new Error(`muster_url=${JSON.stringify(url)} on the kernel command line is no address of a cell`);
   const purpose = purposes.find((one) => one === words.get('muster_purpose'));
   if (purpose === undefined)

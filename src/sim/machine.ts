@@ -9,7 +9,7 @@ import { runInstalledSystem, type SystemBoot } from './cloud-init.ts';
 import { installedSystem, SimulatedDisk, type InstalledSystem } from './disk.ts';
 import type { Environment } from './environment.ts';
 import { createFaultState, type BootStage, type FaultState, type MachineFaults } from './fault.ts';
-import { runIpxe, type IpxeEnd } from './ipxe-script.ts';
+import { runIpxe, type IpxeEnd, type IpxeLoader } from './ipxe-script.ts';
 import { readKernelLine } from './kernel-line.ts';
 import type { MachineModel } from './machine-model.ts';
 import type { Pace } from './pace.ts';
@@ -42,6 +42,7 @@ export interface MachineOptions {
   readonly model: MachineModel;
   /** Its source address. */
   readonly address: string;
+  /** Where DHCP sends it. Several, with commas between them: whichever process' DHCP answers names its own, and a dead one's does not. */
   readonly cellUrl: string;
   /** Undefined: the machine starts at `start.ipxe` over HTTP, as if it had fetched its loader. */
   readonly tftp?: { readonly address: string; readonly port: number };
@@ -54,6 +55,8 @@ export interface MachineOptions {
   readonly statusReports: number;
   /** Fetch kernel and initrd whole, or only ask for their size and first bytes (thousands of machines on one host). */
   readonly bootFiles: 'whole' | 'first-bytes';
+  /** Pauses of firmware and iPXE between tries are so many times as long, where an outage of real seconds is a quarter of an hour here. */
+  readonly patience: number;
   readonly log: (event: MachineEvent) => void;
 }
 
@@ -66,9 +69,9 @@ class PowerLost extends Error {
 
 /** Seconds that firmware waits before it goes through its boot entries again. */
 const nextRound = 30;
+const fetchPause = 5;
 /** What firmware and iPXE ask again before they give a file up. */
 const fetchTries = 5;
-const fetchPause = 5;
 /** Boots that are remembered. */
 const mostBoots = 200;
 
@@ -219,7 +222,7 @@ export class SimulatedMachine implements Chassis {
 
   /** Loader and boot scripts. */
   async #network(environment: Environment, record: BootRecord): Promise<IpxeEnd> {
-    const { tftp, cellUrl, pace, address: from } = this.#options;
+    const { tftp, pace, address: from, patience } = this.#options;
     const { signal, say } = environment;
     const uefi = this.model.firmware === 'uefi';
     if (tftp) {
@@ -235,10 +238,10 @@ export class SimulatedMachine implements Chassis {
       record.bytes += got.bytes;
     }
     await environment.reach('script');
-    const start = await this.#text(`${cellUrl}/boot/start.ipxe`, environment, record, fetchTries);
+    const start = await this.#firstScript(environment, record);
     if (start === undefined) return { end: 'exit', code: 1 };
     const [card] = this.model.cards;
-    return runIpxe(start, {
+    const loader: IpxeLoader = {
       settings: new Map([
         ['platform', uefi ? 'efi' : 'pcbios'],
         ['buildarch', uefi ? 'x86_64' : 'i386'],
@@ -246,29 +249,39 @@ export class SimulatedMachine implements Chassis {
         ['serial', this.model.serial],
         ['netX/mac', card?.mac ?? ''],
       ]),
-      fetchText: (path) => this.#text(`${cellUrl}${path}`, environment, record, 1),
-      fetchFile: (path) => this.#file(`${cellUrl}${path}`, environment, record),
+      fetchText: (url) => this.#text(url, environment, record),
+      fetchFile: (url) => this.#file(url, environment, record),
       diskBoots: () => this.#system() !== undefined,
-      sleep: (seconds) => pace.pause(seconds, signal),
+      sleep: (seconds) => pace.pause(seconds * patience, signal),
       echo: say,
-    });
+    };
+    return runIpxe(start.text, loader, start.base);
   }
 
-  async #text(url: string, environment: Environment, record: BootRecord, tries: number): Promise<string | undefined> {
+  /** The first script, from whichever address answers. */
+  async #firstScript(environment: Environment, record: BootRecord): Promise<{ text: string; base: string } | undefined> {
+    for (let left = fetchTries; left > 0; left -= 1) {
+      for (const base of this.#options.cellUrl.split(',')) {
+        const text = await this.#text(`${base}/boot/start.ipxe`, environment, record);
+        if (text !== undefined) return { text, base };
+      }
+      if (left > 1) await this.#options.pace.pause(fetchPause * this.#options.patience, environment.signal);
+    }
+    return undefined;
+  }
+
+  async #text(url: string, environment: Environment, record: BootRecord): Promise<string | undefined> {
     const { pace, address: from } = this.#options;
     const { signal, say } = environment;
-    for (let left = tries; left > 0; left -= 1) {
-      try {
-        if (this.faults.dropsRequest()) throw new NoAnswer('the request was dropped on its way');
-        const reply = await pace.run(() => ask({ method: 'GET', url, from, signal }));
-        record.bytes += reply.body.length;
-        if (reply.status === 200) return reply.body.toString('utf8');
-        say(`${url}: ${reply.status}`);
-      } catch (error) {
-        if (!(error instanceof NoAnswer)) throw error;
-        say(`${url}: ${error.message}`);
-      }
-      if (left > 1) await pace.pause(fetchPause, signal);
+    try {
+      if (this.faults.dropsRequest()) throw new NoAnswer('the request was dropped on its way');
+      const reply = await pace.run(() => ask({ method: 'GET', url, from, signal }));
+      record.bytes += reply.body.length;
+      if (reply.status === 200) return reply.body.toString('utf8');
+      say(`${url}: ${reply.status}`);
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      say(`${url}: ${error.message}`);
     }
     return undefined;
   }

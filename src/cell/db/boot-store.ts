@@ -41,6 +41,19 @@ export async function bootFacts(
   return row;
 }
 
+/** What is known of every card at this moment, for when the database cannot be asked: one statement. */
+export async function allBootFacts(db: CellDb): Promise<(Omit<BootRow, 'matches' | 'enlists'> & { readonly mac: string })[]> {
+  const { rows } = await sql<Omit<BootRow, 'matches' | 'enlists'> & { mac: string }>`
+    select i.mac, m.system_id, m.status, m.locked, m.moved_to is not null as moved, m.ephemeral, t.nonce, t.purpose
+    from interface i join machine m on m.system_id = i.system_id
+    left join lateral (
+      select t.nonce, t.purpose from ticket t join operation o on o.id = t.operation_id
+      where t.system_id = m.system_id and t.spent is null and t.voided is null and t.expires > now() and t.boots < t.boots_allowed
+        and t.claimed is null and o.outcome = 'live' and not o.abort_asked) t on true
+    where i.mac is not null`.execute(db);
+  return rows;
+}
+
 export interface BootRequest {
   readonly systemId?: string;
   readonly mac?: string;

@@ -51,8 +51,11 @@ export async function ensureDomain(db: CellDb, name: string): Promise<void> {
  * the subnet becomes a dynamic range and DHCP is switched on. What an operator has changed since is left alone.
  */
 export async function ensureRackSubnet(tx: CellDb, address: string, dhcp: boolean): Promise<void> {
-  const known = await sql`select from subnet where cidr >>= ${address}::inet`.execute(tx);
-  if (known.rows.length > 0) return;
+  // Two processes of the cell that start at once must not both make it.
+  await sql`lock table subnet in share row exclusive mode`.execute(tx);
+  const known = await sql<{ id: number }>`
+    select id from subnet where cidr >>= ${address}::inet order by masklen(cidr) desc limit 1`.execute(tx);
+  if (known.rows[0]) return reserveOwnAddress(tx, known.rows[0].id, address);
   const fabric = await sql<{ id: number }>`
     insert into fabric (name) select 'fabric-' || count(*) from fabric returning id`.execute(tx);
   const vlan = await sql<{ id: number }>`
@@ -60,13 +63,19 @@ export async function ensureRackSubnet(tx: CellDb, address: string, dhcp: boolea
   const subnet = await sql<{ id: number }>`
     insert into subnet (vlan_id, cidr, name)
     values (${vlan.rows[0]?.id}, network(${address}::inet), network(${address}::inet)::text) returning id`.execute(tx);
-  // The cell's own address is nobody else's.
-  await sql`
-    insert into ip_range (subnet_id, type, start_ip, end_ip, comment)
-    values (${subnet.rows[0]?.id}, 'reserved', host(${address}::inet)::inet, host(${address}::inet)::inet, 'the cell itself')`.execute(tx);
+  await reserveOwnAddress(tx, subnet.rows[0]?.id ?? 0, address);
   if (!dhcp) return;
   await sql`
     insert into ip_range (subnet_id, type, start_ip, end_ip, comment)
     select ${subnet.rows[0]?.id}, 'dynamic', host(network(a) + (2 ^ (31 - masklen(a)))::bigint)::inet, host(broadcast(a) - 1)::inet, 'made at the first start'
     from (select ${address}::inet as a) x where masklen(a) <= 28`.execute(tx);
+}
+
+/** The cell's own address, each process', is no machine's: unless a range has it already, in which somebody has put it. */
+async function reserveOwnAddress(tx: CellDb, subnetId: number, address: string): Promise<void> {
+  await sql`
+    insert into ip_range (subnet_id, type, start_ip, end_ip, comment)
+    select ${subnetId}, 'reserved', a, a, 'the cell itself' from (select host(${address}::inet)::inet as a) own
+    where not exists (select from ip_range where subnet_id = ${subnetId} and a between start_ip and end_ip)
+      and not exists (select from interface_link where ip = a)`.execute(tx);
 }

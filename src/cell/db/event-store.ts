@@ -1,6 +1,7 @@
 /** Events of this cell: appended in the transaction of the change that they tell of. */
+import type { RawBuilder } from 'kysely';
 import { eventKinds, type EventKind, type EventLevel } from '../../contract/events.ts';
-import { appendEvents } from '../../postgres/feed.ts';
+import { appendEvents, appendingEvents, type NewEvent } from '../../postgres/feed.ts';
 import type { CellDb } from './cell-db.ts';
 
 /** Python's logging levels, as in MAAS; AUDIT sorts between debug and info so that the default list (INFO and above) leaves it out. */
@@ -20,15 +21,21 @@ export async function record(tx: CellDb, event: CellEvent): Promise<void> {
 }
 
 export async function recordAll(tx: CellDb, events: readonly CellEvent[]): Promise<void> {
-  await appendEvents(
-    tx,
-    events.map((event) => ({
-      type: event.kind,
-      level: levelNumbers[eventKinds[event.kind].level],
-      systemId: event.systemId,
-      username: event.username,
-      description: event.description,
-      data: event.data ?? {},
-    })),
-  );
+  await appendEvents(tx, events.map(newEvent));
+}
+
+/** Events as a part of the statement that makes the change: see `appendingEvents`. */
+export function recording(changed: string, events: readonly Omit<CellEvent, 'systemId'>[]): RawBuilder<unknown> {
+  return appendingEvents(changed, events.map(newEvent));
+}
+
+function newEvent(event: CellEvent): NewEvent {
+  return {
+    type: event.kind,
+    level: levelNumbers[eventKinds[event.kind].level],
+    systemId: event.systemId,
+    username: event.username,
+    description: event.description,
+    data: event.data ?? {},
+  };
 }

@@ -1,8 +1,10 @@
 /** Reading machines as the API shows them: a constant number of set-based statements for a page, whatever the number of machines in it. */
 import { sql } from 'kysely';
 import type { OperationKind } from '../../contract/operation.ts';
+import { preparedOnce } from '../../postgres/prepared-statements.ts';
 import type { CellDb } from './cell-db.ts';
 import { allOf, type MachineCondition } from './machine-filter.ts';
+import { readBesideNetworks, type NetworkColumns, type Networks } from './network-read.ts';
 import type { PowerState } from './schema.ts';
 
 /** The parts of a machine that cost more than its row. */
@@ -118,25 +120,43 @@ export interface MachineRow {
 
 /** These machines in the order of the ids, each with everything that hangs on it: one statement. Ids that are gone are left out. */
 export async function readMachines(db: CellDb, ids: readonly string[], parts: MachineParts = allParts): Promise<MachineRow[]> {
-  const nothing = sql`'[]'::json`;
   const { rows } = await sql<MachineRow>`
-    select m.system_id, m.hostname, m.domain_id, m.description, m.architecture, m.min_hwe_kernel, m.cpu_count, m.cpu_speed, m.memory,
-           m.status, m.status_since, m.status_action, m.status_message, m.error_description, m.locked, m.owner, m.zone_id, m.pool_id,
-           m.power_type, m.power_state, m.power_state_at, m.power_evidence, m.hardware_uuid, m.firmware, m.hardware_info,
-           m.boot_interface_id, m.boot_disk_id, m.osystem, m.distro_series, m.ephemeral, m.owner_data, m.workload_annotations, m.swap_size,
-           exists (select from ticket t where t.system_id = m.system_id and t.spent is null and t.voided is null) as netboot,
-           array(select tag_id from machine_tag g where g.system_id = m.system_id order by tag_id) as tag_ids,
-           (select to_json(o) from (
-              select id, kind, step, note, started, deadline, waits_for_hands,
-                     coalesce((select max(s.started) from operation_step s where s.operation_id = operation.id), started) as since
-              from operation where system_id = m.system_id and outcome = 'live') o) as operation,
-           ${parts.interfaces ? interfaceJson : nothing} as interfaces,
-           ${parts.disks ? diskJson : nothing} as disks,
-           ${parts.scripts ? scriptJson : nothing} as scripts
+    select ${machineColumns(parts)}
     from unnest(${ids as string[]}::text[]) with ordinality as wanted (system_id, place)
     join machine m using (system_id)
     order by wanted.place`.execute(db);
   return rows;
+}
+
+/** One machine and the networks that it is shown with, as most calls need it: one statement. */
+export async function readMachine(
+  db: CellDb,
+  systemId: string,
+): Promise<{ readonly machine: MachineRow | undefined; readonly networks: Networks }> {
+  const { row, networks } = await readBesideNetworks(db, async (columns) => {
+    const { rows } = await sql<MachineRow & NetworkColumns>`
+      select ${machineColumns(allParts)}, ${columns} from machine m where m.system_id = ${systemId} ${sql.raw(preparedOnce)}`.execute(db);
+    return rows[0];
+  });
+  return { machine: row, networks };
+}
+
+function machineColumns(parts: MachineParts) {
+  const nothing = sql`'[]'::json`;
+  return sql`
+    m.system_id, m.hostname, m.domain_id, m.description, m.architecture, m.min_hwe_kernel, m.cpu_count, m.cpu_speed, m.memory,
+    m.status, m.status_since, m.status_action, m.status_message, m.error_description, m.locked, m.owner, m.zone_id, m.pool_id,
+    m.power_type, m.power_state, m.power_state_at, m.power_evidence, m.hardware_uuid, m.firmware, m.hardware_info,
+    m.boot_interface_id, m.boot_disk_id, m.osystem, m.distro_series, m.ephemeral, m.owner_data, m.workload_annotations, m.swap_size,
+    exists (select from ticket t where t.system_id = m.system_id and t.spent is null and t.voided is null) as netboot,
+    array(select tag_id from machine_tag g where g.system_id = m.system_id order by tag_id) as tag_ids,
+    (select to_json(o) from (
+       select id, kind, step, note, started, deadline, waits_for_hands,
+              coalesce((select max(s.started) from operation_step s where s.operation_id = operation.id), started) as since
+       from operation where system_id = m.system_id and outcome = 'live') o) as operation,
+    ${parts.interfaces ? interfaceJson : nothing} as interfaces,
+    ${parts.disks ? diskJson : nothing} as disks,
+    ${parts.scripts ? scriptJson : nothing} as scripts`;
 }
 
 const interfaceJson = sql`(

@@ -7,6 +7,7 @@ import { LostRace, type CellDb } from './cell-db.ts';
 import type { OperationTable, PowerState, PowerVerbState } from './schema.ts';
 import { record } from './event-store.ts';
 import { setStatus, type StatusChange } from './machine-status.ts';
+import { ownerIsGone } from './process-store.ts';
 
 export interface NewOperation extends StatusChange {
   readonly kind: OperationKind;
@@ -48,13 +49,17 @@ export interface ClaimedOperation {
   readonly nudges: number;
 }
 
-/** Claim up to `limit` due operations of plan versions that this worker knows, for `leaseSeconds`. */
+/**
+ * Claim up to `limit` due operations of plan versions that this worker knows, for `leaseSeconds`. What a process of the cell had in hand when it
+ * died is due at once: should it live after all, its fence is old and nothing it writes counts.
+ */
 export async function claimDue(db: CellDb, owner: string, limit: number, leaseSeconds: number): Promise<ClaimedOperation[]> {
   const { rows } = await sql<ClaimedOperation>`
     update operation set lease_until = now() + ${leaseSeconds} * interval '1 second', lease_owner = ${owner}, fence = fence + 1
     where id in (
       select id from operation
-      where outcome = 'live' and due_at <= now() and (lease_until is null or lease_until < now()) and plan_version <= ${planVersion}
+      where outcome = 'live' and due_at <= now() and (lease_until is null or lease_until < now() or ${ownerIsGone('lease_owner')})
+        and plan_version <= ${planVersion}
       order by due_at limit ${limit} for update skip locked)
     returning id, fence, nudges`.execute(db);
   return rows;
@@ -244,12 +249,23 @@ export async function finishOperation(
  * credential of a standing boot (it has no nonce) stays: a machine in rescue reads its keys after the operation has ended.
  */
 export async function closeBoots(tx: CellDb, systemId: string, operationId: number, reason: string, standing = false): Promise<void> {
+  await closeBootsOf(tx, [systemId], [operationId], reason, standing);
+}
+
+/** {@link closeBoots} of the operations of several machines, in as many statements. */
+export async function closeBootsOf(
+  tx: CellDb,
+  systemIds: readonly string[],
+  operationIds: readonly number[],
+  reason: string,
+  standing = false,
+): Promise<void> {
   await sql`update ticket set voided = now(), void_reason = ${reason}
-            where operation_id = ${operationId} and voided is null and spent is null`.execute(tx);
-  await sql`update credential set revoked = now() where system_id = ${systemId} and kind = 'boot' and revoked is null
+            where operation_id = any (${operationIds as number[]}::bigint[]) and voided is null and spent is null`.execute(tx);
+  await sql`update credential set revoked = now() where system_id = any (${systemIds as string[]}::text[]) and kind = 'boot' and revoked is null
               and (nonce is not null or not ${standing}::boolean)`.execute(tx);
   await sql`update power_verb set state = 'closed', ended = now(), error = ${reason}
-            where operation_id = ${operationId} and state in ('live', 'hands')`.execute(tx);
+            where operation_id = any (${operationIds as number[]}::bigint[]) and state in ('live', 'hands')`.execute(tx);
 }
 
 /** Ask the live operation of a machine to stop. Returns its kind; undefined when none lives. */

@@ -49,6 +49,8 @@ export async function intendVerb(tx: CellDb, wanted: NewVerb): Promise<number> {
 export interface DueVerb {
   readonly id: number;
   readonly fence: number;
+  /** Of the BMC's own lease. */
+  readonly bmc_fence: number | null;
   readonly system_id: string;
   readonly bmc_id: number | null;
   readonly operation_id: number | null;
@@ -89,13 +91,13 @@ export async function claimVerbs(tx: CellDb, limit: number, leaseMs: number): Pr
     one_each as (select distinct on (coalesce(bmc_id, -id)) id, bmc_id from due order by coalesce(bmc_id, -id), id),
     leased as (
       update bmc b set lease_until = now() + ${leaseMs} * interval '1 millisecond', fence = b.fence + 1
-      from one_each o where b.id = o.bmc_id and (b.lease_until is null or b.lease_until < now()) returning b.id, b.health),
+      from one_each o where b.id = o.bmc_id and (b.lease_until is null or b.lease_until < now()) returning b.id, b.health, b.fence),
     taken as (
       update power_verb v set lease_until = now() + ${leaseMs} * interval '1 millisecond', fence = v.fence + 1
       from one_each o left join leased l on l.id = o.bmc_id
       where v.id = o.id and (o.bmc_id is null or l.id is not null)
-      returning v.*, coalesce(l.health, '{"failuresInRow":0,"hardInRow":0,"score":100}'::jsonb) as health)
-    select t.id, t.fence, t.system_id, t.bmc_id, t.operation_id, t.verb, t.next_boot, t.next_boot_ordered, t.next_boot_failures, t.soft,
+      returning v.*, l.fence as bmc_fence, coalesce(l.health, '{"failuresInRow":0,"hardInRow":0,"score":100}'::jsonb) as health)
+    select t.id, t.fence, t.bmc_fence, t.system_id, t.bmc_id, t.operation_id, t.verb, t.next_boot, t.next_boot_ordered, t.next_boot_failures, t.soft,
            ${ms('t.intended')} as intended, t.sends, ${ms('t.sent')} as sent, t.sent_call, t.sent_outcome, t.sent_failure,
            (select count(*)::int from boot b where b.system_id = t.system_id and b.started > coalesce(t.first_sent, t.intended)) as boots,
            ${ms('t.not_before')} as not_before, m.power_type, m.power_state, ${ms('m.power_state_at')} as power_state_at, m.power_evidence, t.health,
@@ -122,7 +124,7 @@ export async function bootsInFlight(db: CellDb): Promise<number[]> {
   return rows.map((row) => row.at);
 }
 
-type Held = Pick<DueVerb, 'id' | 'fence' | 'system_id' | 'bmc_id' | 'verb'>;
+type Held = Pick<DueVerb, 'id' | 'fence' | 'bmc_fence' | 'system_id' | 'bmc_id' | 'verb'>;
 
 async function mustHold(result: { numAffectedRows?: bigint }): Promise<void> {
   if (result.numAffectedRows !== 1n) throw new LostRace('the power verb was closed or taken over');
@@ -185,7 +187,9 @@ export async function endVerb(tx: CellDb, verb: Held, state: 'done' | 'failed', 
 }
 
 async function releaseBmc(tx: CellDb, verb: Held): Promise<void> {
-  if (verb.bmc_id !== null) await sql`update bmc set lease_until = null where id = ${verb.bmc_id}`.execute(tx);
+  // A lease that ran out may be another process' by now: that one's is not given back for it.
+  if (verb.bmc_id !== null)
+    await sql`update bmc set lease_until = null where id = ${verb.bmc_id} and fence = ${verb.bmc_fence}`.execute(tx);
 }
 
 export async function saveHealth(db: CellDb, bmcId: number, health: object): Promise<void> {

@@ -206,6 +206,7 @@ export interface OperationTable {
   parameters: JsonWithDefault<Record<string, unknown>>;
   memory: JsonWithDefault<Record<string, unknown>>;
   requested_by: string;
+  bulk: Optional<string>;
   idempotency_key: Optional<string>;
   abort_asked: Filled<boolean>;
   waits_for_hands: Filled<boolean>;
@@ -346,6 +347,15 @@ export interface IdempotencyTable {
   created: Stamp;
 }
 
+export interface ClaimTable {
+  id: string;
+  owner: string;
+  state: 'held' | 'kept' | 'over';
+  system_id: Optional<string>;
+  since: Stamp;
+  delivered: OptionalStamp;
+}
+
 export interface CellTables {
   cell_identity: CellIdentityTable;
   domain: DomainTable;
@@ -368,4 +378,5 @@ export interface CellTables {
   script_result: ScriptResultTable;
   finding: FindingTable;
   idempotency: IdempotencyTable;
+  claim: ClaimTable;
 }

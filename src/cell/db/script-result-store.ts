@@ -1,6 +1,7 @@
 /** Results of scripts that ran on a machine. Numbers of types and states are MAAS's (maas-api.md §2.1). */
 import { sql } from 'kysely';
 import type { CellDb } from './cell-db.ts';
+import { recordAll } from './event-store.ts';
 
 export const scriptTypes = { commissioning: 0, installation: 1, testing: 2, release: 3, deployment: 4 } as const;
 export const scriptStates = {
@@ -61,6 +62,22 @@ export interface ScriptReport {
 export async function scriptStarted(tx: CellDb, systemId: string, id: number): Promise<void> {
   await sql`update script_result set status = 1, started = now() where id = ${id} and system_id = ${systemId} and status in (0, 1)`.execute(
     tx,
+  );
+}
+
+/** Never to run: the scripts are not there any more. Those that have ended meanwhile are left alone. */
+export async function skipScripts(tx: CellDb, systemId: string, scripts: readonly Pick<PendingScript, 'id'>[]): Promise<void> {
+  const { rows } = await sql<{ name: string }>`
+    update script_result set status = ${scriptStates.skipped}, ended = now()
+    where id = any (${scripts.map(({ id }) => id)}::bigint[]) and status in (0, 1, 7) returning name`.execute(tx);
+  await recordAll(
+    tx,
+    rows.map(({ name }) => ({
+      kind: 'script_result',
+      systemId,
+      description: `${name} is retired and was skipped`,
+      data: { script: name },
+    })),
   );
 }
 

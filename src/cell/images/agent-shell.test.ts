@@ -132,7 +132,7 @@ describe.each(shells)('agent under %s %s', (...words) => {
       shell,
       'read_answer; printf "%s|%s|%s|%s" "$ACTION" "$PURPOSE" "${EVIL-}" "${TOKEN_KEY-}"',
       [],
-      'console.sh http.sh',
+      'console.sh cell.sh http.sh',
     );
     expect(stdout).toBe("it's|deploy||");
     expect(existsSync(join(folder, 'owned'))).toBe(false);
@@ -235,6 +235,63 @@ describe.each(shells)('agent under %s %s', (...words) => {
       'Boot0004* Network Card\tBBS(128,,0x0)',
     ];
     expect((await run(shell, `printf '%s' "$1" | network_first`, [entries.join('\n')])).stdout).toBe('0001,0004,0000,0003,0002\n');
+  });
+
+  test('a call goes to the next address when one does not answer, stays where it was answered, and gives the same body', async () => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      response.end("ACTION='go-on'\n");
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const good = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    // Nobody listens on port 1: the connection is refused at once, as by a host whose process has died.
+    const script = `muster_url="$1"; boot_id=b; call /one && cat "$run/reply"; cell; echo; call /two >/dev/null; (call /three >/dev/null); cells`;
+    try {
+      const { code, stdout, stderr } = await run(shell, script, [`http://127.0.0.1:1,${good}`], 'console.sh cell.sh http.sh');
+      expect([code, stdout]).toEqual([0, `ACTION='go-on'\n${good}\n2\n`]);
+      expect(asked).toEqual(['/one', '/two', '/three']);
+      expect(stderr.match(/now http/g)?.length).toBe(1);
+      expect(stderr).not.toContain('again in');
+    } finally {
+      server.close();
+    }
+  });
+
+  test('next_cell goes round, and only from the address that failed', async () => {
+    const script = `muster_url=http://a,http://b,http://c; cell; next_cell http://a; cell; next_cell http://a; cell; next_cell http://b; cell; next_cell http://c; cell`;
+    expect((await run(shell, script, [], 'console.sh cell.sh')).stdout).toBe('http://ahttp://bhttp://bhttp://chttp://a');
+    expect((await run(shell, 'muster_url=http://a; next_cell http://a; cell; cells', [], 'console.sh cell.sh')).stdout).toBe('http://a1\n');
+  });
+
+  test("the cell's own file is gone on with at another address from the byte reached", async () => {
+    const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
+    const ranges: string[] = [];
+    const serverOf = (name: string, cutsAt: number | undefined) =>
+      createServer((request, response) => {
+        const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+        ranges.push(`${name} ${start}`);
+        response.writeHead(206, {
+          'content-length': bytes.length - start,
+          'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}`,
+        });
+        if (cutsAt !== undefined) response.write(bytes.subarray(start, cutsAt), () => response.destroy());
+        else response.end(bytes.subarray(start));
+      });
+    const servers = [serverOf('a', 100_000), serverOf('b', undefined)];
+    for (const one of servers) await new Promise<void>((done) => one.listen(0, '127.0.0.1', done));
+    const urls = servers.map((one) => `http://127.0.0.1:${(one.address() as AddressInfo).port}`).join(',');
+    try {
+      const { code, stderr } = await run(shell, `muster_url="$1"; stream /boot/file/x >"$2"`, [urls, join(folder, 'got')]);
+      expect(code, stderr).toBe(0);
+      expect(await readFile(join(folder, 'got'))).toEqual(bytes);
+      expect(ranges[0]).toBe('a 0');
+      expect(ranges.at(-1)).toMatch(/^b /);
+      expect(ranges.length).toBe(2);
+      expect(stderr).not.toContain('on in');
+    } finally {
+      for (const one of servers) one.close();
+    }
   });
 
   test('stream goes on from the byte reached when the connection breaks, and gives up on what is final', async () => {

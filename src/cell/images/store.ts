@@ -50,13 +50,19 @@ export interface ImageStoreOptions {
   /** A whole fetch may take this long (default 1 hour), and go without a byte this long (default 30 s). Milliseconds. */
   readonly wholeTime?: number;
   readonly stallTime?: number;
+  /** How `hub:` URLs are fetched; left out: there are none. */
+  readonly fromHub?: (path: string, init: RequestInit) => Promise<Response>;
 }
 
 const digest = /^[0-9a-f]{64}$/;
 
+/** The base URL of the hub's own image files: its key is pinned and each request is signed, which plain `fetch` cannot do. */
+export const hubImages = 'hub:/replica/images';
+
 /** Open the store; the folder is created when absent. Half-fetched files of processes that died a day ago are removed. */
 export async function openImageStore(options: ImageStoreOptions): Promise<ImageStore> {
-  const { folder, wholeTime = 3_600_000, stallTime = 30_000 } = options;
+  const { folder, wholeTime = 3_600_000, stallTime = 30_000, fromHub } = options;
+  const ways = { wholeTime, stallTime, ...(fromHub ? { fromHub } : {}) };
   const partial = join(folder, '.partial');
   await mkdir(partial, { recursive: true });
   for (const name of await readdir(partial)) {
@@ -90,7 +96,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       request.signal?.throwIfAborted();
       const path = join(partial, `${request.sha256}.${randomUUID()}`);
       try {
-        await download(url, path, request, { wholeTime, stallTime });
+        await download(url, path, request, ways);
         await rename(path, join(folder, request.sha256));
         const stored = await open(request.sha256);
         if (stored) return stored;
@@ -120,13 +126,19 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
 }
 
 /** Stream a URL to a new file, checking digest and size on the way. Redirects are followed (the digest, not the host, is trusted). */
-async function download(url: string, path: string, request: FetchRequest, limits: { wholeTime: number; stallTime: number }): Promise<void> {
+async function download(
+  url: string,
+  path: string,
+  request: FetchRequest,
+  limits: Required<Pick<ImageStoreOptions, 'wholeTime' | 'stallTime'>> & Pick<ImageStoreOptions, 'fromHub'>,
+): Promise<void> {
   const stalled = new AbortController();
   const timer = setTimeout(() => stalled.abort(new FetchError(`no byte for ${limits.stallTime / 1000} s`)), limits.stallTime);
   const signal = AbortSignal.any([stalled.signal, AbortSignal.timeout(limits.wholeTime), ...(request.signal ? [request.signal] : [])]);
   try {
-    if (!/^https?:\/\//.test(url)) throw new FetchError('not an HTTP URL');
-    const answer = await fetch(url, { signal, headers: { 'accept-encoding': 'identity' } });
+    const asked = { signal, headers: { 'accept-encoding': 'identity' } };
+    const answer =
+      url.startsWith(hubImages) && limits.fromHub ? await limits.fromHub(url.slice('hub:'.length), asked) : await get(url, asked);
     if (answer.status !== 200 || !answer.body) {
       await answer.body?.cancel();
       throw new FetchError(`HTTP status ${answer.status}`);
@@ -157,8 +169,14 @@ async function download(url: string, path: string, request: FetchRequest, limits
   }
 }
 
+async function get(url: string, init: RequestInit): Promise<Response> {
+  if (!/^https?:\/\//.test(url)) throw new FetchError('not an HTTP URL');
+  return fetch(url, init);
+}
+
 /** URLs may carry a user and password, or a signed query: neither belongs in an error. */
 function withoutSecrets(url: string): string {
+  if (url.startsWith(hubImages)) return 'the hub';
   try {
     const { origin, pathname } = new URL(url);
     return `${origin}${pathname}`;

@@ -14,8 +14,8 @@ import { lookAgain, netbootWithin, waitsForHands, type OperationFacts, type Step
 
 /** What the lifecycle needs from the rest of the cell. */
 export interface LifecycleDoor {
-  /** Is the image with this digest in the cell's store? */
-  hasImage(sha256: string): Promise<boolean>;
+  /** Is the image with this digest where every process of the cell can serve it? An operation has waited for it so long, in ms. */
+  hasImage(sha256: string, waitedMs: number): Promise<boolean>;
   /** Bring it there; resolves when it is there and its digest was checked. */
   fetchImage(sha256: string, signal: AbortSignal): Promise<void>;
   /** Does the DHCP configuration that runs name this machine? With DHCP off: true. */

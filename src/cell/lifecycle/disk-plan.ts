@@ -34,6 +34,8 @@ export interface DeploymentModel {
     readonly consumerKey: string;
     readonly tokenKey: string;
     readonly tokenSecret: string;
+    /** Names that only the system's own hosts file knows: the cell's, with each of its addresses. Empty where the cell has one address. */
+    readonly hosts: readonly { readonly address: string; readonly name: string }[];
   };
 }
 
@@ -119,6 +121,9 @@ export function planDeployment(model: DeploymentModel, target: TargetDisk): Disk
     { step: 'mount_partition', alias: 'target', partition: 2, path: '/target/boot/efi' },
     { step: 'write_file', path: '/target/etc/fstab', mode: '0644', content: fstab(root, esp) },
     { step: 'write_file', path: '/target/etc/hostname', mode: '0644', content: `${model.hostname}\n` },
+    ...(model.seed.hosts.length === 0
+      ? []
+      : [{ step: 'write_file', path: '/target/etc/hosts', mode: '0644', content: hostsFile(model) } as const]),
     { step: 'write_file', path: '/target/etc/cloud/cloud.cfg.d/90_muster.cfg', mode: '0600', content: cloudConfig(model) },
     { step: 'grub', alias: 'target', partition: 3, config: grubConfig(root, model) },
     { step: 'boot_order', order: 'network-first' },
@@ -144,6 +149,19 @@ function fstab(root: string, esp: string): string {
   return `UUID=${root} / ext4 defaults,errors=remount-ro 0 1\nUUID=${esp} /boot/efi vfat umask=0077,nofail 0 2\n`;
 }
 
+/** A name on several lines has all their addresses (`multi on` is Debian's host.conf and glibc's default), and they are tried in turn. */
+function hostsFile(model: DeploymentModel): string {
+  return [
+    '127.0.0.1 localhost',
+    `127.0.1.1 ${model.fqdn} ${model.hostname}`,
+    '::1 localhost ip6-localhost ip6-loopback',
+    'ff02::1 ip6-allnodes',
+    'ff02::2 ip6-allrouters',
+    ...model.seed.hosts.map(({ address, name }) => `${address} ${name}`),
+    '',
+  ].join('\n');
+}
+
 function grubConfig(root: string, model: DeploymentModel): string {
   return [
     'set timeout=0',
@@ -166,7 +184,8 @@ function cloudConfig(model: DeploymentModel): string {
     datasource_list: ['MAAS'],
     datasource: { MAAS: { metadata_url: metadataUrl, consumer_secret: '', ...keys } },
     reporting: { muster: { type: 'webhook', endpoint: statusUrl, ...keys } },
-    manage_etc_hosts: true,
+    // `true` would write the file anew from a template, without the cell's addresses in it; `localhost` keeps what is there.
+    manage_etc_hosts: model.seed.hosts.length === 0 ? true : 'localhost',
     preserve_hostname: false,
     apt: { preserve_sources_list: true },
   };

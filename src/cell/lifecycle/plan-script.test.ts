@@ -65,7 +65,7 @@ const model = (word: string, disk: TargetDisk): DeploymentModel => ({
   disks: [disk],
   bootDiskId: null,
   kernelParameters: 'console=ttyS0',
-  seed: { metadataUrl: 'http://m/', statusUrl: `http://s/${word}`, consumerKey: word, tokenKey: word, tokenSecret: word },
+  seed: { metadataUrl: 'http://m/', statusUrl: `http://s/${word}`, consumerKey: word, tokenKey: word, tokenSecret: word, hosts: [] },
 });
 
 test('hostile words arrive as words', () => {

@@ -98,7 +98,7 @@ export async function completeFacts(executor: Pick<Executor, 'door'>, row: Facts
           },
         }
       : {}),
-    imageReady: image === null || (await executor.door.hasImage(image.sha256)),
+    imageReady: image === null || (await executor.door.hasImage(image.sha256, row.now - row.started)),
     imageReports: image?.cloud_init ?? true,
     dhcpApplied: await executor.door.dhcpNames(row.system_id),
     scriptsFailed: row.scripts_failed,

@@ -108,7 +108,7 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
         machine,
         disks,
         seen,
-        serviceUrl: context.serviceUrl,
+        serviceUrls: context.serviceUrls,
         systemCredential: system,
       });
       if (!verdict.granted) {

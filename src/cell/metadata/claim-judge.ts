@@ -11,7 +11,7 @@ export interface ClaimCase {
   readonly machine: MachineFacts;
   readonly disks: readonly DiskRow[];
   readonly seen: readonly ReportedDisk[];
-  readonly serviceUrl: string;
+  readonly serviceUrls: readonly string[];
   readonly systemCredential: MachineCredential;
 }
 

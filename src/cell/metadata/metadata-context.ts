@@ -22,7 +22,7 @@ export interface MetadataDoor {
 export interface MetadataContext {
   readonly database: Database<CellTables>;
   readonly secretKey: SecretKey;
-  /** `http://10.40.1.1:5240`: the only address ever given to machines. */
-  readonly serviceUrl: string;
+  /** `http://10.40.1.1:5240`: the only addresses ever given to machines, this process' own first. */
+  readonly serviceUrls: readonly string[];
   readonly door: MetadataDoor;
 }

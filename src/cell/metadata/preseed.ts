@@ -12,7 +12,9 @@ import type { MetadataContext } from './metadata-context.ts';
 export function preseedHandlers(
   context: MetadataContext,
 ): Handlers<'MetadataById.get_preseed' | 'MetadataById.netboot_off' | 'EnlistPreseed.get_enlist_preseed'> {
-  const { database, serviceUrl } = context;
+  const { database } = context;
+  // cloud-init takes one address. Where there are several, this process' own: it has just answered.
+  const serviceUrl = context.serviceUrls[0] ?? '';
   return {
     'MetadataById.get_preseed': async ({ path, params, caller }) => {
       checkVersion(path.version);

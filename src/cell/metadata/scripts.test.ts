@@ -1,4 +1,5 @@
 /** Scripts and their results as the agent sends them: pending, running, passed; and what of it is believed. */
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bootIdOf, keyOf, machineCell, type Answer, type MachineCell, type TestMachine } from '../../../test/machine-cell.ts';
 import { oauthHeader } from '../../http/oauth.ts';
@@ -219,4 +220,28 @@ test('a report after the end of its operation changes nothing any more', async (
   expect(await cell.statusOf(machine)).toBe('ready');
   expect((await signal(key, { script_result_id: String(id), status: 'FAILED', exit_status: '1' })).status).toBe(401);
   expect((await resultOf(machine)).status).toBe(2);
+});
+
+test('a script that was retired since the operation began is skipped, and the rest runs', async () => {
+  const { machine, key } = await commissioning();
+  const { operation_id, name } = await resultOf(machine);
+  const gone = { system_id: machine.systemId, operation_id, name: 'retired-since', type: 0 };
+  await cell.database.db.insertInto('script_result').values(gone).execute();
+  const archive = [...readTar((await scripts(key)).bytes).keys()];
+  expect(archive).toContain(`commissioning/${name}`);
+  expect(archive).not.toContain('commissioning/retired-since');
+  const states = await cell.database.db
+    .selectFrom('script_result')
+    .select(['name', 'status'])
+    .where('system_id', '=', machine.systemId)
+    .orderBy('name')
+    .execute();
+  expect(states).toEqual([
+    { name, status: 0 },
+    { name: 'retired-since', status: 9 },
+  ]);
+  const told = await sql<{ description: string }>`select description from event where system_id = ${machine.systemId}`.execute(
+    cell.database.db,
+  );
+  expect(told.rows.map((event) => event.description)).toContain('retired-since is retired and was skipped');
 });

@@ -6,8 +6,8 @@ import { bytes, nothing } from '../../http/reply.ts';
 import { record } from '../db/event-store.ts';
 import { saveInventory } from '../db/inventory-store.ts';
 import { machineFacts } from '../db/metadata-store.ts';
-import { scriptEnded, scriptStarted, scriptStates, unfinishedScripts } from '../db/script-result-store.ts';
-import { inventoryScript } from './built-in-scripts.ts';
+import { scriptEnded, scriptStarted, scriptStates, skipScripts, unfinishedScripts } from '../db/script-result-store.ts';
+import { inventoryScript } from '../../global/built-in-scripts.ts';
 import { checkVersion } from './meta-data.ts';
 import type { MetadataContext } from './metadata-context.ts';
 import type { ReadInventory } from './read-inventory.ts';
@@ -27,7 +27,11 @@ export function scriptHandlers(
       checkVersion(path.version);
       const machine = await machineFacts(database.db, caller.systemId);
       if (caller.credential !== 'boot' || !machine || machine.operation_id === null) return nothing();
-      const pending = await unfinishedScripts(database.db, machine.operation_id);
+      const planned = await unfinishedScripts(database.db, machine.operation_id);
+      // Retired since the operation began: nobody can run it any more, and that is no fault of the machine.
+      const gone = planned.filter((row) => door.script(row.name) === undefined);
+      if (gone.length > 0) await database.transaction((tx) => skipScripts(tx, caller.systemId, gone));
+      const pending = planned.filter((row) => !gone.includes(row));
       const scripts = pending.flatMap((row): ScriptToRun[] => {
         const script = door.script(row.name);
         if (!script) return [];

@@ -1,5 +1,6 @@
 /**
- * A hand-made DHCP client for tests: `node dhcp-client.scenario.ts MAC ARCH USERCLASS [request]` in the client's network namespace.
+ * A hand-made DHCP client for tests: `node dhcp-client.scenario.ts MAC ARCH USERCLASS [request|ADDRESS]` in the client's network namespace.
+ * `request` goes on from offer to lease; an address is a lease that it has, which it asks anybody to prolong (INIT-REBOOT, RFC 2131 §4.3.2).
  * Prints the answer as JSON, or null when nobody answered within 10 s.
  */
 import { createSocket } from 'node:dgram';
@@ -55,14 +56,16 @@ socket.on('message', (bytes) => {
   const answer = read(bytes);
   if (!answer.hardware.equals(hardware)) return;
   const { server, hardware: _, ...told } = answer;
-  if (answer.type === 2 && request && server) {
+  if (answer.type === 2 && request === 'request' && server) {
     const wanted = option(50, ...answer.address.split('.').map(Number));
     socket.send(message(3, [wanted, option(54, ...server)]), 67, '255.255.255.255');
-  } else finish(told);
+  } else finish({ ...told, from: server ? [...server].join('.') : '' });
 });
 socket.bind(68, '0.0.0.0', () => {
   socket.setBroadcast(true);
-  const discover = (): void => socket.send(message(1, []), 67, '255.255.255.255');
-  discover();
-  setInterval(discover, 1000);
+  const lease = request === undefined || request === '' || request === 'request' ? undefined : request;
+  const asked = lease === undefined ? message(1, []) : message(3, [option(50, ...lease.split('.').map(Number))]);
+  const ask = (): void => socket.send(asked, 67, '255.255.255.255');
+  ask();
+  setInterval(ask, 1000);
 });

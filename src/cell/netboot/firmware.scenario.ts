@@ -56,7 +56,7 @@ const tftp = await startTftp({
 const kea = await startKea(plan, { folder, service, leaseTime: 600, interfaces, onTrouble });
 const advertiser = createRouterAdvertiser({ folder, interfaces, onTrouble });
 await advertiser.apply(plan);
-const handler = createBootHandler({ doors, loaders, serviceUrl: `http://${service.address}:${service.port}` });
+const handler = createBootHandler({ doors, loaders, serviceUrls: [`http://${service.address}:${service.port}`] });
 const { server } = await listenForBoots(handler, service.address, service.port);
 say({ ready: true });
 process.stdin.resume();

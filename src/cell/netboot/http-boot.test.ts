@@ -29,24 +29,28 @@ const whole: BootFound = {
   parameters: [['console', 'ttyS0,115200']],
 };
 const serviceUrl = 'http://10.77.0.1:5240';
+const serviceUrls = [serviceUrl];
 
 let server: Server;
 let base = '';
 let log: BootLogEntry[] = [];
 let find: () => Promise<BootFound>;
+let lastKnown: () => BootFound | undefined = () => undefined;
 
 beforeEach(async () => {
   log = [];
   find = async () => whole;
+  lastKnown = () => undefined;
   ({ server, base } = await listenForBoots(
     createBootHandler({
-      serviceUrl,
+      serviceUrls,
       factsWithinMs: 60,
       loaders: new Map([
         ['snponly.efi', { name: 'snponly.efi', bytes: loader, sha256: createHash('sha256').update(loader).digest('hex') }],
       ]),
       doors: {
         findBoot: () => find(),
+        lastKnown: () => lastKnown(),
         openFile: async (digest) =>
           digest === sha256 ? { size: kernel.length, read: (first, last) => Readable.from([kernel.subarray(first, last + 1)]) } : undefined,
         log: (entry) => log.push(entry),
@@ -102,6 +106,15 @@ test.each([
   expect(log[0]!.because).toContain(because);
 });
 
+test('the facts cannot be read: what was last known is answered, and the log says so', async () => {
+  find = () => Promise.reject(new Error('away'));
+  lastKnown = () => whole;
+  expect(await (await fetch(`${base}/boot/script.ipxe${query}`)).text()).toContain(`muster_nonce=${whole.nonce}`);
+  expect(log[0]).toMatchObject({ answer: 'environment deploy', because: 'live ticket, as last known: the facts could not be read: away' });
+  lastKnown = () => undefined;
+  expect(await (await fetch(`${base}/boot/script.ipxe${query}`)).text()).not.toContain('muster_');
+});
+
 test('whoever asks and however: no environment without a ticket, no nonce in any other answer', () => {
   fc.assert(
     fc.property(
@@ -112,10 +125,10 @@ test('whoever asks and however: no environment without a ticket, no nonce in any
       (params) => {
         const { ticket: _, ...facts } = deploying;
         const asker = bootAsker(new URLSearchParams(params), '10.0.0.1');
-        const { text, answer } = decideBoot(asker, { ...whole, facts }, serviceUrl);
+        const { text, answer } = decideBoot(asker, { ...whole, facts }, serviceUrls);
         expect(answer).toBe('local');
         expect(text).not.toContain(whole.nonce);
-        const withTicket = decideBoot(asker, whole, serviceUrl).text;
+        const withTicket = decideBoot(asker, whole, serviceUrls).text;
         expect(withTicket.split('\n').length).toBe(10);
         expect(withTicket).not.toContain('$');
       },
@@ -145,7 +158,7 @@ test('files: HEAD with its length, GET, one range, If-None-Match; curl resumes',
 test('loaders, the start script, and nothing else', async () => {
   expect(await (await fetch(`${base}/boot/loader/snponly.efi`)).text()).toBe('a loader');
   expect((await fetch(`${base}/boot/loader/snponly.efi`, { method: 'HEAD' })).headers.get('content-length')).toBe('8');
-  expect(await (await fetch(`${base}/boot/start.ipxe`)).text()).toBe(startScript);
+  expect(await (await fetch(`${base}/boot/start.ipxe`)).text()).toBe(startScript());
   for (const path of [
     '/boot/',
     '/boot/loader/nope',

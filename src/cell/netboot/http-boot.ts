@@ -46,6 +46,11 @@ export interface BootLogEntry {
 
 export interface BootDoors {
   findBoot(asker: BootAsker): Promise<BootFound>;
+  /**
+   * What was known of the asker shortly before, when the facts cannot be read; undefined: nothing. Good enough for a boot: an environment
+   * that it starts gets no claim while the database is away.
+   */
+  lastKnown?(asker: BootAsker): BootFound | undefined;
   openFile(sha256: string): Promise<StoredFile | undefined>;
   log(entry: BootLogEntry): void;
 }
@@ -53,8 +58,8 @@ export interface BootDoors {
 export interface HttpBootOptions {
   readonly doors: BootDoors;
   readonly loaders: Loaders;
-  /** `http://10.40.1.1:5240`: where the agent will call; the service address. */
-  readonly serviceUrl: string;
+  /** `http://10.40.1.1:5240`: where the agent will call. All service addresses; this process' own comes first. */
+  readonly serviceUrls: readonly string[];
   /** How long the facts may take; architecture §6.2 says 500 ms. */
   readonly factsWithinMs?: number;
 }
@@ -91,10 +96,10 @@ function within<T>(work: Promise<T>, ms: number): Promise<T> {
 }
 
 /** A machine that the cell cannot speak for asks again for a minute, then boots its own disk. */
-function notNow(asker: BootAsker, because: string): Decision {
+function notNow(asker: BootAsker, because: string, others: readonly string[]): Decision {
   return asker.tries >= mostTries
-    ? { text: renderLocal(asker.firmware), answer: 'local', because: `${because}; asked ${asker.tries} times` }
-    : { text: renderRetry(), answer: 'retry', because };
+    ? { text: renderLocal(asker.firmware, others), answer: 'local', because: `${because}; asked ${asker.tries} times` }
+    : { text: renderRetry(others), answer: 'retry', because };
 }
 
 function label(answer: BootAnswer): string {
@@ -102,24 +107,26 @@ function label(answer: BootAnswer): string {
 }
 
 /** The answer as a script; pure. An environment that cannot be named completely and safely is `retry`, never half a boot. */
-export function decideBoot(asker: BootAsker, found: BootFound, serviceUrl: string): Decision {
+export function decideBoot(asker: BootAsker, found: BootFound, serviceUrls: readonly string[]): Decision {
+  const others = serviceUrls.slice(1);
   const { answer, because } = resolveBoot(found.facts);
-  if (answer.boot === 'local') return { text: renderLocal(asker.firmware), answer: label(answer), because };
-  if (answer.boot === 'off') return { text: renderOff(asker.firmware), answer: label(answer), because };
+  if (answer.boot === 'local') return { text: renderLocal(asker.firmware, others), answer: label(answer), because };
+  if (answer.boot === 'off') return { text: renderOff(asker.firmware, others), answer: label(answer), because };
   const purpose = answer.boot === 'enlist' ? 'enlist' : answer.purpose;
-  if (!found.environment) return notNow(asker, `${because}: the cell has no ${asker.architecture} environment yet`);
-  if (purpose !== 'enlist' && !/^[0-9a-f]{32}$/.test(found.nonce ?? '')) return notNow(asker, `${because}: no nonce for ${purpose}`);
+  if (!found.environment) return notNow(asker, `${because}: the cell has no ${asker.architecture} environment yet`, others);
+  if (purpose !== 'enlist' && !/^[0-9a-f]{32}$/.test(found.nonce ?? ''))
+    return notNow(asker, `${because}: no nonce for ${purpose}`, others);
   try {
     const parameters: KernelParameter[] = [
-      ['muster_url', serviceUrl],
+      ['muster_url', serviceUrls.join(',')],
       ['muster_purpose', purpose],
       ...(purpose === 'enlist' || found.nonce === undefined ? [] : [['muster_nonce', found.nonce] as const]),
       ...(asker.mac === undefined ? [] : [['BOOTIF', `01-${asker.mac.replaceAll(':', '-')}`] as const]),
       ...(found.parameters ?? []),
     ];
-    return { text: renderEnvironment({ ...found.environment, parameters }), answer: label(answer), because };
+    return { text: renderEnvironment({ ...found.environment, parameters }, others), answer: label(answer), because };
   } catch (error) {
-    return notNow(asker, `${because}: ${(error as Error).message}`);
+    return notNow(asker, `${because}: ${(error as Error).message}`, others);
   }
 }
 
@@ -172,9 +179,14 @@ export function createBootHandler(options: HttpBootOptions): BootHandler {
     let decision: Decision;
     try {
       found = await within(doors.findBoot(asker), options.factsWithinMs ?? 500);
-      decision = decideBoot(asker, found, options.serviceUrl);
+      decision = decideBoot(asker, found, options.serviceUrls);
     } catch (error) {
-      decision = notNow(asker, `the facts could not be read: ${(error as Error).message}`);
+      const because = `the facts could not be read: ${(error as Error).message}`;
+      found = doors.lastKnown?.(asker);
+      const last = found && decideBoot(asker, found, options.serviceUrls);
+      decision = last
+        ? { ...last, because: `${last.because}, as last known: ${because}` }
+        : notNow(asker, because, options.serviceUrls.slice(1));
     }
     doors.log({
       protocol: 'http',
@@ -189,7 +201,7 @@ export function createBootHandler(options: HttpBootOptions): BootHandler {
   }
 
   async function answer(request: BootHttpRequest, path: string): Promise<BootHttpReply | undefined> {
-    if (path === '/boot/start.ipxe') return text(200, startScript, request.method === 'HEAD');
+    if (path === '/boot/start.ipxe') return text(200, startScript(options.serviceUrls.slice(1)), request.method === 'HEAD');
     const loader = /^\/boot\/loader\/([A-Za-z0-9._-]{1,64})$/.exec(path);
     if (loader) {
       const found = loaders.get(loader[1]!);

@@ -63,7 +63,7 @@ test('file names and digests that could leave their place are refused', () => {
 });
 
 test('no script leads into a shell or ends without saying how', () => {
-  for (const script of [startScript, renderLocal('bios'), renderLocal('uefi'), renderOff('bios'), renderOff('uefi'), renderRetry()]) {
+  for (const script of [startScript(), renderLocal('bios'), renderLocal('uefi'), renderOff('bios'), renderOff('uefi'), renderRetry()]) {
     expect(script).toMatch(/^#!ipxe\n/);
     expect(script).not.toMatch(/shell|prompt|config/);
     expect(script.trim().split('\n').at(-1)).toMatch(/^(exit( 1)?|.*goto again)$/);
@@ -71,8 +71,22 @@ test('no script leads into a shell or ends without saying how', () => {
   }
 });
 
+test('with other addresses every fetch is tried at each of them, and one address changes nothing', () => {
+  const others = ['http://10.0.0.2:5240'];
+  const scripts = [startScript(others), renderEnvironment({ ...environment, parameters: [] }, others), renderLocal('uefi', others)];
+  for (const text of [...scripts, renderOff('bios', others), renderOff('uefi', others), renderRetry(others)])
+    for (const line of text.split('\n').filter((one) => one.includes('/boot/'))) {
+      const [here, there] = line.split(' || ');
+      const path = /\/boot\/\S+/.exec(here ?? '')?.[0] ?? 'none';
+      // The same command with the same file, relative first: the server that the script came from.
+      expect(there?.replace(/ \|\|$/, '')).toBe(here?.replace(path, others[0] + path));
+      expect(here).not.toContain('http:');
+    }
+  expect(() => startScript(['http://a b'])).toThrow(RangeError);
+});
+
 test('the start script names neither the cell nor a machine', () => {
-  expect(startScript).not.toMatch(/http:|\d+\.\d+\.\d+/);
+  expect(startScript()).not.toMatch(/http:|\d+\.\d+\.\d+/);
 });
 
 test('any query is read without a throw, and only a parsed MAC comes out', () => {

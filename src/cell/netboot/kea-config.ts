@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import type { NetworkPlan, SubnetPlan, VlanPlan } from './network-plan.ts';
 import { clientClasses, type BootService } from './kea-classes.ts';
 import type { Json, JsonObject } from './dhcp-snippet.ts';
+import { pairSettings, type KeaPair } from './kea-pair.ts';
 import { keaSubnet } from './kea-subnet.ts';
 
 export interface KeaSettings {
@@ -18,6 +19,8 @@ export interface KeaSettings {
   readonly hooksFolder?: string;
   /** Seconds. */
   readonly leaseTime: number;
+  /** Another Kea serves the same network; needs the hooks. */
+  readonly pair?: KeaPair;
   /** Interfaces that exist here; Kea refuses a whole configuration for one it does not find. */
   readonly interfaces: readonly string[];
 }
@@ -80,6 +83,8 @@ export function renderKeaConfig(plan: NetworkPlan, settings: KeaSettings): KeaCo
     networks.push(rendered);
     if (vlan.interface !== undefined) interfaces.add(vlan.interface);
   }
+  const { hooksFolder } = settings;
+  const pair = settings.pair && hooksFolder !== undefined ? pairSettings(settings.pair, hooksFolder) : undefined;
   const body: JsonObject = {
     'interfaces-config': { interfaces: [...interfaces].sort(), 'dhcp-socket-type': 'raw', 're-detect': true },
     'control-socket': { 'socket-type': 'unix', 'socket-name': settings.controlSocket },
@@ -91,7 +96,9 @@ export function renderKeaConfig(plan: NetworkPlan, settings: KeaSettings): KeaCo
     'match-client-id': false,
     'host-reservation-identifiers': ['hw-address'],
     authoritative: true,
-    'hooks-libraries': settings.hooksFolder === undefined ? [] : [{ library: `${settings.hooksFolder}/libdhcp_lease_cmds.so` }],
+    // The lease commands first: the other hook is built on them.
+    'hooks-libraries': hooksFolder === undefined ? [] : [{ library: `${hooksFolder}/libdhcp_lease_cmds.so` }, ...(pair ? [pair.hook] : [])],
+    ...pair?.more,
     'option-def': [{ name: 'ipxe-encapsulated', code: 175, type: 'binary', space: 'dhcp4' }],
     'client-classes': clientClasses(settings.service),
     'shared-networks': networks,

@@ -10,6 +10,8 @@ import { startDaemon, type Daemon } from './daemon.ts';
 import { listenable } from './interfaces.ts';
 import { renderKeaConfig, withoutSnippets, type KeaConfig, type KeaSettings } from './kea-config.ts';
 import { keaCommand, type KeaAnswer } from './kea-control.ts';
+import { startGuard } from './kea-guard.ts';
+import { partnerOf, type KeaPair } from './kea-pair.ts';
 import { explainKea } from './kea-trouble.ts';
 import { parseLeases, type Lease } from './lease.ts';
 import { socketFolder } from './socket-folder.ts';
@@ -31,8 +33,8 @@ export interface KeaServerOptions {
 }
 
 export interface KeaServer {
-  /** Takes the network as it is now; returns the hash to wait for. Applied after the debounce. */
-  push(plan: NetworkPlan): Promise<string>;
+  /** Takes the network as it is now, and who else serves it; returns the hash to wait for. Applied after the debounce. */
+  push(plan: NetworkPlan, pair?: KeaPair): Promise<string>;
   /** Resolves when the configuration with this hash, or a later one, is what Kea runs. @throws Error when it is refused or late. */
   applied(hash: string, withinMs?: number): Promise<void>;
   leases(): Promise<readonly Lease[]>;
@@ -46,7 +48,14 @@ interface Pushed {
   readonly config: KeaConfig;
   /** The same without snippets: a wrong snippet must not keep new machines from their addresses. */
   readonly plain: KeaConfig;
+  /** The same with the partner's addresses for machines: for when this process is gone and its Kea lives on. */
+  readonly orphan: KeaConfig | undefined;
 }
+
+/**
+ * Each configuration makes Kea's hook begin anew: no answers for 1.3 s here. Changes are gathered longer, and the two do not fall silent together.
+ */
+const pairDebounceMs = { primary: 1_000, standby: 4_000 } as const;
 
 /** `/usr/lib/x86_64-linux-gnu/kea/hooks`, by the architecture Node runs on. */
 function debianHooks(): string {
@@ -71,17 +80,19 @@ async function comeUp(daemon: Daemon, socket: string, logFile: string): Promise<
  * Starts Kea with `plan`.
  * @throws Error when the Debian package is missing, or Kea does not come up (with Kea's own words).
  */
-export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Promise<KeaServer> {
+export async function startKea(plan: NetworkPlan, options: KeaServerOptions, withPair?: KeaPair): Promise<KeaServer> {
   const { folder } = options;
   const file = join(folder, 'kea-dhcp4.json');
   const logFile = join(folder, 'kea-dhcp4.log');
+  const orphanFile = join(folder, 'kea-dhcp4.orphan');
   await mkdir(folder, { recursive: true, mode: 0o750 });
   const sockets = await socketFolder(folder, 'kea4.sock');
   const socket = join(sockets, 'kea4.sock');
 
   let pushes = 0;
   let latest = plan;
-  let wanted: Pushed = { number: 0, config: await render(plan), plain: await render(withoutSnippets(plan)) };
+  let pair = withPair;
+  let wanted: Pushed = { number: 0, ...(await renderAll(plan)) };
   let running: Pushed | undefined;
   let refused: { number: number; why: string } | undefined;
   let pending: NodeJS.Timeout | undefined;
@@ -91,9 +102,15 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
   const hashes = new Map<string, number>([[wanted.config.hash, 0]]);
   const told = new Set<string>();
 
-  async function render(network: NetworkPlan): Promise<KeaConfig> {
+  async function renderAll(network: NetworkPlan): Promise<Omit<Pushed, 'number'>> {
+    const plain = await render(withoutSnippets(network));
+    const orphan = pair && (await render(withoutSnippets(network), partnerOf(pair).address));
+    return { config: await render(network), plain, orphan };
+  }
+  async function render(network: NetworkPlan, address = options.service.address): Promise<KeaConfig> {
     return renderKeaConfig(network, {
-      service: options.service,
+      service: { ...options.service, address },
+      ...(pair ? { pair } : {}),
       controlSocket: socket,
       leaseFile: join(folder, 'leases4.csv'),
       logFile,
@@ -110,6 +127,11 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
   async function store(config: KeaConfig): Promise<void> {
     await writeFile(`${file}.new`, config.text, { mode: 0o640 });
     await rename(`${file}.new`, file);
+  }
+  async function storeOrphan(config: KeaConfig | undefined): Promise<void> {
+    if (!config) return rm(orphanFile, { force: true });
+    await writeFile(`${orphanFile}.new`, config.text, { mode: 0o640 });
+    await rename(`${orphanFile}.new`, orphanFile);
   }
   function settle(): void {
     for (const wake of waiters.splice(0)) wake();
@@ -135,6 +157,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
       return refuse(next, set);
     }
     running = next;
+    await storeOrphan(next.orphan);
     if (next.config.hash !== next.plain.hash) snippetRefusal = undefined;
     tell(next.config.problems);
     settle();
@@ -180,11 +203,14 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
   try {
     await comeUp(daemon, socket, logFile);
     running = { ...wanted, config: wanted.plain };
+    await storeOrphan(wanted.orphan);
     if (wanted.config.hash !== wanted.plain.hash) await apply(wanted);
   } catch (error) {
     await daemon.stop();
     throw error;
   }
+
+  const guard = startGuard({ orphanFile, file, pidFile: join(folder, 'kea-dhcp4.kea-dhcp4.pid') });
 
   /**
    * Kea opens no socket on an interface without carrier, keeps a dead one for an interface made anew, and looks at neither again by
@@ -201,7 +227,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
   /** Follows what changes without a push: interfaces, a configuration that could not be applied, somebody else's hand. */
   async function check(): Promise<void> {
     if (daemon.pid === undefined) return; // it is being restarted, and that was told
-    await inTurn(() => take(latest));
+    await inTurn(() => take(latest, pair));
     if (isDue()) await apply(wanted);
     await listen();
     const different = await differences();
@@ -238,21 +264,27 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
     return next;
   }
 
-  async function take(network: NetworkPlan): Promise<string> {
+  async function take(network: NetworkPlan, partners: KeaPair | undefined): Promise<string> {
     latest = network;
+    pair = partners;
     const config = await render(network);
     if (config.hash !== wanted.config.hash) {
       pushes += 1;
-      wanted = { number: pushes, config, plain: await render(withoutSnippets(network)) };
+      wanted = { number: pushes, ...(await renderAll(network)) };
       hashes.set(config.hash, pushes);
       // Only the newest matter to anyone who still waits.
       if (hashes.size > 1000) hashes.delete(hashes.keys().next().value!);
       pending ??= setTimeout(() => {
         pending = undefined;
         void applyWanted();
-      }, options.debounceMs ?? 200);
+      }, debounce());
     }
     return config.hash;
+  }
+
+  function debounce(): number {
+    const role = pair?.peers.find((peer) => peer.name === pair?.own)?.role;
+    return options.debounceMs ?? (role ? pairDebounceMs[role] : 200);
   }
 
   async function differences(): Promise<readonly string[]> {
@@ -266,7 +298,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
   }
 
   return {
-    push: (network) => inTurn(() => take(network)),
+    push: (network, partners) => inTurn(() => take(network, partners)),
     async applied(hash, withinMs = 30_000) {
       const number = hashes.get(hash);
       if (number === undefined) throw new Error(`no configuration with the hash ${hash} was pushed`);
@@ -302,6 +334,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions): Pr
       for (const timer of timers) clearInterval(timer);
       settle();
       await work;
+      guard.end();
       await daemon.stop();
       if (sockets !== folder) await rm(sockets, { recursive: true, force: true });
     },

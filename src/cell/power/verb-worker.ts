@@ -21,7 +21,7 @@ import { bootSlots } from './boot-slot.ts';
 import type { PowerFailureKind, PowerTarget } from './driver.ts';
 import { callBmc, drivers, verbLeaseMs, type PowerCall, type PowerOutcome } from './execute.ts';
 import { afterCall, freshHealth, type BmcHealth } from './health.ts';
-import { decideVerb, type VerbDecision, type VerbFacts } from './verb.ts';
+import { decideVerb, verbLimits, type VerbDecision, type VerbFacts } from './verb.ts';
 import type { PowerTypeName } from '../../contract/power-types.ts';
 
 /** What the power room needs from the rest of the cell. */
@@ -37,12 +37,14 @@ export interface PowerWorkerOptions {
   readonly door: PowerDoor;
   /** How many machines may be starting at once in this cell. */
   readonly bootSlots: number;
+  /** Left out: that of {@link verbLimits}. */
+  readonly slowestBmcMs?: number;
   readonly signal: AbortSignal;
 }
 
 /** Do what is due now, at most `limit` verbs side by side. Returns how many were taken. */
 export async function workOnVerbs(options: PowerWorkerOptions, limit = 32): Promise<number> {
-  const due = await options.database.transaction((tx) => claimVerbs(tx, limit, verbLeaseMs));
+  const due = await options.database.transaction((tx) => claimVerbs(tx, limit, verbLeaseMs), { retryable: true });
   if (due.length === 0) return 0;
   const startedAt = await bootsInFlight(options.database.db);
   await Promise.all(due.map((verb) => workOnVerb(options, verb, startedAt)));
@@ -63,7 +65,9 @@ async function step(options: PowerWorkerOptions, verb: DueVerb, startedAt: reado
   const bmc = await door.targetOf(verb.system_id);
   if (!bmc) return database.transaction((tx) => endVerb(tx, verb, 'failed', 'the machine has no power settings'));
   const health = { ...freshHealth, ...verb.health } as BmcHealth;
-  const decision = patient(verb, bmc.type, decideVerb(factsOf(verb, bmc.type, health, bootSlots(startedAt, options.bootSlots, verb.now))));
+  const limits = { ...verbLimits, ...(options.slowestBmcMs === undefined ? {} : { slowestBmcMs: options.slowestBmcMs }) };
+  const facts = factsOf(verb, bmc.type, health, bootSlots(startedAt, options.bootSlots, verb.now));
+  const decision = patient(verb, bmc.type, decideVerb(facts, limits));
   door.killPoint(`power_${decision.kind}:before`);
   const next = await carryOut(options, verb, bmc, health, decision);
   door.killPoint(`power_${decision.kind}:after-effect`);
