@@ -273,7 +273,7 @@ async function deploy(uefi: boolean): Promise<void> {
   const tree = debian.files[0] ?? assert.fail();
   const disk = makeDisk(name);
   const target = { id: 1, name: 'vda', serial: 'ONE', wwn: null, size: diskSize };
-  const keys = { consumerKey: 'ck', tokenKey: 'tk', tokenSecret: 'ts' };
+  const keys = { consumerKey: 'ck', tokenKey: 'tk', tokenSecret: 'ts', hosts: [] };
   const seed = { metadataUrl: `${cell.url}${meta}`, statusUrl: `${cell.url}${meta}status/c1abcd`, ...keys };
   const image = {
     sha256: tree.sha256,

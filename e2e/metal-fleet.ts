@@ -80,6 +80,7 @@ export async function startMetalFleet(rack: Rack, folder: string, images: string
         call_ms: 30_000,
         hub_ms: 10_000,
         allocate: 'best',
+        ask_sample: 8,
         retries: 0.1,
         connections: 16,
       },

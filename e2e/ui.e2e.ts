@@ -92,6 +92,7 @@ async function run(): Promise<void> {
     try {
       await signIn(page, cell.url, admin.username, admin.password);
       await enlist(page, fleet, cell.url, admin.apiKey);
+      await allAtOnce(page, cell.url, admin.apiKey);
       await fromNewToDeployed(page);
       await looks(page);
       assert.equal(watched.loads(), 1, 'the page was loaded again on the way');
@@ -184,6 +185,24 @@ async function enlist(page: Page, fleet: Fleet, url: string, key: string): Promi
       { power_type: power.power_type, power_parameters: { ...power.power_parameters } },
     );
   }
+}
+
+/** What the list shows is done to all of it with one call. */
+async function allAtOnce(page: Page, url: string, key: string): Promise<void> {
+  const client = createClient({ url, key });
+  await client.call('Tags.create', {}, { name: 'first-rack' });
+  await page.getByRole('button', { name: `Act on all ${rackSize}…` }).click();
+  const asking = page.getByRole('dialog', { name: `${rackSize} machines at once` });
+  await asking.getByRole('button', { name: /What to do/ }).click();
+  await page.getByRole('option', { name: 'Tag', exact: true }).click();
+  await asking.getByRole('button', { name: /Which tag/ }).click();
+  await page.getByRole('option', { name: 'first-rack' }).click();
+  await asking.getByRole('button', { name: `Tag: ${rackSize} machines` }).click();
+  const result = page.getByRole('dialog', { name: `Tag: ${rackSize} machines` });
+  await result.getByText(`${rackSize} machines done`).waitFor();
+  await result.getByRole('button', { name: 'Close' }).click();
+  assert.equal((await client.call('Machines.read', {}, { tags: ['first-rack'], fields: 'system_id' })).length, rackSize);
+  say(`${rackSize} machines were tagged at once`);
 }
 
 async function fromNewToDeployed(page: Page): Promise<void> {

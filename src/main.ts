@@ -7,18 +7,22 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { pino, type Logger } from 'pino';
-import { CellConfig } from './cell/config.ts';
+import { CellConfig, CellJoinConfig } from './cell/config.ts';
 import { initCell, startCell } from './cell/cell.ts';
 import { imageCommands } from './cell/image-commands.ts';
+import { joinCell } from './cell/join-cell.ts';
 import { readLoaders } from './cell/netboot/loaders.ts';
 import { addApiCommands } from './cli/api-commands.ts';
+import { cellCommands, frontCommands } from './cli/cell-commands.ts';
 import { addSettings, settingsFrom } from './cli/command-settings.ts';
 import { demoCommand } from './cli/demo.ts';
 import { exitCodeOf, explainError } from './cli/exit-code.ts';
 import { loginCommands } from './cli/login.ts';
 import { inviteCommand } from './cli/invite.ts';
+import { joinCommand, type JoinCall, type Joined } from './cli/join-command.ts';
 import { loseCommand } from './cli/lose.ts';
 import { profileFileOf } from './cli/profile-file.ts';
+import { rotateKeyCommand } from './cli/rotate-key.ts';
 import { SettingsError, settingsOf, showSettings, variableOf } from './cli/settings.ts';
 import { upCommand } from './cli/up-command.ts';
 import { watchCommand } from './cli/watch.ts';
@@ -34,7 +38,7 @@ import type { Pages } from './http/server.ts';
 import { staticPages } from './http/static-pages.ts';
 import { HubConfig } from './hub/config.ts';
 import { createHub } from './hub/hub.ts';
-import { initHub, resetHubPassword } from './hub/init.ts';
+import { beginHubEpoch, initHub, resetHubPassword } from './hub/init.ts';
 
 import { stopSurvivor } from './postgres/embedded-postgres.ts';
 import { serverAccount } from './postgres/server-account.ts';
@@ -79,13 +83,23 @@ function untilStopped(): Promise<void> {
   });
 }
 
-/** Tests name a point (`claim:after-effect`), `point#3` for its third time; reaching it is kill -9. Nothing of this without the variable. */
+/**
+ * Tests name a point (`claim:after-effect`), `point#3` for its third time, or `file:PATH` of a file that names one as soon as it is there;
+ * reaching it is kill -9. Nothing of this without the variable.
+ */
 function killPoint(): ((name: string) => void) | undefined {
-  const [point, nth = '1'] = (environment['MUSTER_KILL_POINT'] ?? '').split('#');
+  const given = environment['MUSTER_KILL_POINT'] ?? '';
+  const file = given.startsWith('file:') ? given.slice('file:'.length) : undefined;
+  const [point, nth = '1'] = given.split('#');
   if (!point) return undefined;
   let seen = 0;
   return (name) => {
-    if (name === point && (seen += 1) === Number(nth)) process.kill(process.pid, 'SIGKILL');
+    if (file !== undefined) {
+      if (!existsSync(file) || readFileSync(file, 'utf8') !== name) return;
+      // Once: the next start is to live.
+      rmSync(file);
+      process.kill(process.pid, 'SIGKILL');
+    } else if (name === point && (seen += 1) === Number(nth)) process.kill(process.pid, 'SIGKILL');
   };
 }
 
@@ -168,7 +182,8 @@ addSettings(
   if (!admin) throw new SettingsError('This cell has an admin already.');
   write(showAdmin(admin));
 });
-addJoin(cell, 'cell');
+cell.addCommand(joinCommand('cell', { profileFile: profileFileOf(environment), write, join: (call) => joinProgram('cell', call) }));
+for (const command of cellCommands({ profileFile: profileFileOf(environment), write })) cell.addCommand(command);
 
 const hub = program
   .command('hub')
@@ -227,6 +242,18 @@ addSettings(
   if (password === undefined) throw new SettingsError(`There is no user ${user}.`);
   write(`password  ${password}\nIt is shown only this once.\n`);
 });
+addSettings(
+  hub
+    .command('new-epoch')
+    .description(
+      'For a hub that is not running and whose database was put back to an older state unnoticed: cells and fronts replace what they know.',
+    ),
+  HubConfig,
+).action(async (options: Record<string, unknown>) => {
+  const epoch = await beginHubEpoch(await settingsFrom(HubConfig, options, environment), makeLog('hub', 'hub'));
+  write(`The hub begins epoch ${epoch}: every cell and front takes a snapshot.\n`);
+});
+hub.addCommand(rotateKeyCommand({ profileFile: profileFileOf(environment), write }));
 hub.addCommand(inviteCommand('cell', { profileFile: profileFileOf(environment), write }));
 hub.addCommand(inviteCommand('front', { profileFile: profileFileOf(environment), write }));
 
@@ -240,21 +267,22 @@ addSettings(front.command('run', { isDefault: true }).description('Run a front.'
     await running.close();
   },
 );
-addJoin(front, 'front');
+front.addCommand(joinCommand('front', { profileFile: profileFileOf(environment), write, join: (call) => joinProgram('front', call) }));
+for (const command of frontCommands({ profileFile: profileFileOf(environment), write })) front.addCommand(command);
 
-function addJoin(command: Command, role: 'cell' | 'front'): void {
-  command
-    .command('join')
-    .description(`Let the ${role} of a data folder join a hub. The token is good once, and the same command may be repeated.`)
-    .argument('<url>', 'the hub, https://HOST:5242')
-    .argument('<token>')
-    .argument('<fingerprint>', "SHA-256 of the hub's key, 64 hexadecimal digits")
-    .requiredOption('--folder <folder>', 'the data folder')
-    .option('--own-url <url>', 'where fronts and people reach it')
-    .action(async (url: string, token: string, fingerprint: string, { folder, ownUrl }: { folder: string; ownUrl?: string }) => {
-      const membership = await joinHub({ url, token, fingerprint, role, folder, version, ...(ownUrl === undefined ? {} : { ownUrl }) });
-      write(`${folder} is ${role} ${membership.name} (number ${membership.number}) of the hub at ${membership.hub}\n`);
-    });
+/** A front holds nothing; a cell may have stood alone, and then its database has a word in it. */
+async function joinProgram(role: 'cell' | 'front', { flags, ...request }: JoinCall): Promise<Joined | undefined> {
+  if (role === 'front') {
+    const folder = String(flags['folder']);
+    const { name, number, hub: at } = await joinHub({ ...request, role, folder, version });
+    return { folder, name, number, hub: at, letGo: {} };
+  }
+  const { folder, name, database_url: databaseUrl } = await settingsFrom(CellJoinConfig, flags, environment);
+  const named = { ...(name === undefined ? {} : { name }), ...(databaseUrl === undefined ? {} : { databaseUrl }) };
+  const joined = await joinCell({ ...request, ...named, folder, version }, makeLog('cell', name ?? 'join'));
+  if (!joined) return undefined;
+  const { membership, letGo } = joined;
+  return { folder, name: membership.name, number: membership.number, hub: membership.hub, letGo: { ...letGo } };
 }
 
 for (const [name, described, start] of [

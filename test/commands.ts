@@ -14,6 +14,9 @@ export type Proof =
   | { readonly kind: 'file'; readonly file: string };
 
 const byStart = { kind: 'file', file: 'e2e/start.e2e.ts' } as const;
+const byJoining = { kind: 'file', file: 'test/join-command.test.ts' } as const;
+
+const byBulk = { kind: 'file', file: 'test/bulk.test.ts' } as const;
 
 export const commands: Readonly<Record<string, Proof>> = {
   'npm start': byStart,
@@ -22,9 +25,20 @@ export const commands: Readonly<Record<string, Proof>> = {
   './muster cell join URL TOKEN FINGERPRINT --folder FOLDER': byStart,
   './muster front join URL TOKEN FINGERPRINT --folder FOLDER': byStart,
   './muster account delete-authorisation-token': byStart,
+  './muster hub cell add NAME': byJoining,
+  './muster cell join URL TOKEN FINGERPRINT --folder FOLDER --adopt': byJoining,
+  './muster cell join URL TOKEN FINGERPRINT --folder FOLDER --adopt --dry-run': byJoining,
+  './muster cell drain NAME': byJoining,
+  './muster cell out NAME': byJoining,
+  './muster cell in NAME': byJoining,
+  './muster cell retire NAME': byJoining,
   './muster machines read': byStart,
   './muster machine deploy SYSTEM_ID distro_series=simulated/1': byStart,
+  './muster machines bulk-commission --from FILE --watch': byBulk,
+  './muster operations read bulk=NAME outcome=failed': byBulk,
   './muster up --data DIR': byStart,
+  './muster hub rotate-key': { kind: 'file', file: 'test/hub-commands.test.ts' },
+  './muster hub new-epoch': { kind: 'file', file: 'test/hub-commands.test.ts' },
   './muster lose NAME': byStart,
   './muster cell list': byStart,
   'npm test': { kind: 'file', file: '.ci/run' },
@@ -32,6 +46,8 @@ export const commands: Readonly<Record<string, Proof>> = {
   'npm run e2e -- NAME': { kind: 'file', file: 'setup/test.mjs' },
   'npm run unit -- FILE': { kind: 'run', as: 'npm run unit -- test/policy.test.ts', exit: 0, prints: /Tests\s+\d+ passed/ },
   'npm run e2e': { kind: 'run', exit: 0, prints: /quiet-install/ },
+  'npm run bench -- smoke': { kind: 'run', as: 'npm run bench -- smoke --help', exit: 0, prints: /Allocations a second/ },
+  'npm run e2e -- fifty-cells': { kind: 'run', as: 'npm run e2e -- fifty-cells --help', exit: 0, prints: /Starts a fleet/ },
   'npm run bench': { kind: 'run', exit: 0, prints: /bench/ },
   'npm run format': { kind: 'scratch', files: { 'a.ts': 'export const a = "b"' }, after: { 'a.ts': "export const a = 'b';\n" } },
 };

@@ -15,7 +15,7 @@ import { judge } from '../src/cell/judge-claim.ts';
 import type { Executor, LifecycleDoor } from '../src/cell/lifecycle/carry-out.ts';
 import { reconcile } from '../src/cell/lifecycle/reconcile.ts';
 import { bootHandlers, metadataHandlers } from '../src/cell/machine-side.ts';
-import { builtInScripts } from '../src/cell/metadata/built-in-scripts.ts';
+import { builtInScripts } from '../src/global/built-in-scripts.ts';
 import { authenticateMachine } from '../src/cell/metadata/machine-authentication.ts';
 import type { MetadataContext } from '../src/cell/metadata/metadata-context.ts';
 import { statusReports } from '../src/cell/metadata/status-report.ts';
@@ -109,11 +109,11 @@ export async function machineCell(): Promise<MachineCell> {
   await ensureDomain(db, 'c17.example');
   await database.transaction((tx) => ensureRackSubnet(tx, rackAddress, true));
   const door: MachineCell['door'] = { imageReady: true, dhcpNames: true, fetches: [], killPoint: () => undefined, keys: {} };
-  const serviceUrl = 'http://10.99.0.1:5240';
+  const serviceUrls = ['http://10.99.0.1:5240'];
   const context: MetadataContext = {
     database,
     secretKey,
-    serviceUrl,
+    serviceUrls,
     door: {
       publicKeysOf: (username) => door.keys[username] ?? [],
       script: (name) => new Map<string, { content: string; timeoutSeconds: number }>(Object.entries(builtInScripts)).get(name),
@@ -123,10 +123,16 @@ export async function machineCell(): Promise<MachineCell> {
   };
   const reports = statusReports({ database });
   const agent = () => ({ kernel: agentFile, initrd: agentFile });
-  const catalogue = { find: () => image, fallback: () => image, agent, fetch: () => Promise.reject(new Error('nothing is fetched here')) };
+  const catalogue = {
+    find: () => image,
+    fallback: () => image,
+    agent,
+    digests: () => [],
+    fetch: () => Promise.reject(new Error('nothing is fetched here')),
+  };
   const store = { open: () => Promise.resolve(undefined) } as unknown as Parameters<typeof bootDoors>[0]['store'];
   const doors = bootDoors({ db, store, catalogue, secretKey, parameters: [], onError: () => undefined });
-  const handlers = { ...metadataHandlers(context, reports), ...bootHandlers({ doors, loaders: new Map(), serviceUrl }) };
+  const handlers = { ...metadataHandlers(context, reports), ...bootHandlers({ doors, loaders: new Map(), serviceUrls }) };
   const server = createServer({
     program: 'cell',
     version: '0',

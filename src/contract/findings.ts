@@ -107,7 +107,8 @@ export const findingKinds = {
     severity: 'critical',
     subject: 'the stream',
     text: 'A batch of global settings from the hub was refused: {reason}. The last good revision, {revision}, stays in force.',
-    advice: 'If the hub was restored or its key was changed, join again. Otherwise somebody else is answering in its name.',
+    advice:
+      'If the reason names a command, run it on the hub. Otherwise somebody on the way changes what the hub says, or answers in its name.',
   },
   hub_lag: {
     severity: 'warning',
@@ -115,11 +116,18 @@ export const findingKinds = {
     text: 'The hub has not been heard of for {seconds} seconds; settings are those of revision {revision}.',
     advice: 'Nothing stops for it. Look at the hub and the network between.',
   },
+  cell_retired: {
+    severity: 'critical',
+    subject: 'the cell',
+    text: 'The hub has retired cell {cell}: it changes nothing for people any more, and serves its machines with the last settings that it knows.',
+    advice:
+      'It cannot come back. Add the machines that are still wanted to another cell, then switch this one off: revoked keys are still good here.',
+  },
   dangling_reference: {
     severity: 'warning',
-    subject: 'the row',
-    text: '{what} names {kind} {id}, which is retired; the default stands in for it.',
-    advice: 'Give it another one.',
+    subject: 'the global object',
+    text: '{count} {what} here refer to {kind} {name}, which {why}. {meanwhile}',
+    advice: 'Give them another one, or bring it back at the hub.',
   },
   clock: {
     severity: 'warning',

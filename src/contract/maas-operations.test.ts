@@ -1,4 +1,5 @@
 /** Handler, path, method, operation and status of what MAAS has (maas-api.md §1.7): clients find operations by these names. */
+import { machineBulk } from './resources/machine-bulk.ts';
 import { expect, test } from 'vitest';
 import { describe as describeApi } from './describe.ts';
 import type { Route } from './route.ts';
@@ -45,12 +46,31 @@ StaticRoutes static-routes/ GET POST
 Events events/ GET:query
 BootResources boot-resources/ GET POST=201 POST:import GET:is_importing POST:stop_import
 BootResource boot-resources/{id}/ GET DELETE=204
+BootResourceFileUpload boot-resources/{resource_id}/upload/{id}/ PUT
+BootSources boot-sources/ GET POST=201
+BootSource boot-sources/{id}/ GET PUT DELETE=204
+BootSourceSelections boot-sources/{boot_source_id}/selections/ GET POST
+BootSourceSelection boot-sources/{boot_source_id}/selections/{id}/ GET PUT DELETE=204
+PackageRepositories package-repositories/ GET POST
+PackageRepository package-repositories/{id}/ GET PUT DELETE=204
 Maas maas/ GET:get_config POST:set_config
 RackControllers rackcontrollers/ GET GET:describe_power_types POST:import_boot_images=202 GET:is_registered GET:power_parameters POST:set_zone
 `;
 
 /** Operations of ours on handlers of MAAS, and handlers of ours on the API. */
-const ours = new Set(['Machines.ask', 'Machines.claim', 'Machines.confirm', 'Machines.summary', 'Events.stream']);
+const ours = new Set([
+  'Machines.ask',
+  'Machines.claim',
+  'Machines.confirm',
+  'Machines.free_claim',
+  'Machines.mark_delivered',
+  'Machines.settle_key',
+  'Machines.summary',
+  ...Object.keys(machineBulk),
+  'Events.stream',
+  'User.resources',
+  'User.transfer_resources',
+]);
 const ourHandlers = new Set([
   'Describe',
   'OpenApi',
@@ -60,7 +80,12 @@ const ourHandlers = new Set([
   'Finding',
   'Cells',
   'Cell',
+  'HubKey',
+  'GlobalObjects',
+  'Front',
   'Fronts',
+  'DomainNames',
+  'DomainName',
   ...Object.keys(aliases),
 ]);
 

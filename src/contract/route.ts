@@ -66,6 +66,10 @@ export interface ActionEntry {
   readonly partial: boolean;
   /** Parameters that name things: with one of these, a partial answer is refused (silence is not absence). */
   readonly names: readonly string[];
+  /** For splits: ids that no machine has. `refused`: nothing is done at all; `ignored`: as if they were not there; `told`: each has its outcome in the reply. */
+  readonly strangers: 'refused' | 'ignored' | 'told';
+  /** The parameter whose value no two cells may have: a front reserves it at the hub before the cell gets the call, and frees what is given up. */
+  readonly unique: string | null;
 }
 
 export interface Route extends ActionEntry {
@@ -77,7 +81,7 @@ export interface Route extends ActionEntry {
   readonly resourceDoc: string;
 }
 
-type Defaulted = 'op' | 'params' | 'free' | 'raw' | 'status' | 'type' | 'errors' | 'partial' | 'names';
+type Defaulted = 'op' | 'params' | 'free' | 'raw' | 'status' | 'type' | 'errors' | 'partial' | 'names' | 'strangers' | 'unique';
 type ActionGiven = Omit<ActionEntry, 'method' | Defaulted> & Partial<Pick<ActionEntry, Defaulted>>;
 
 const actionDefaults = {
@@ -90,6 +94,8 @@ const actionDefaults = {
   errors: [],
   partial: false,
   names: [],
+  strangers: 'refused',
+  unique: null,
 } as const;
 
 type WithDefaults<M extends string, G> = { readonly method: M } & Omit<typeof actionDefaults, keyof G> & G;

@@ -4,22 +4,29 @@ import { account } from './resources/account.ts';
 import { blockDevices } from './resources/block-devices.ts';
 import { bootResources } from './resources/boot-resources.ts';
 import { bootRoutes } from './resources/boot.ts';
+import { bootSources } from './resources/boot-sources.ts';
+import { bootSourceSelections } from './resources/boot-source-selections.ts';
 import { cells } from './resources/cells.ts';
+import { domainNames } from './resources/domain-names.ts';
 import { domains } from './resources/domains.ts';
 import { events } from './resources/events.ts';
 import { fabrics } from './resources/fabrics.ts';
 import { findingRoutes } from './resources/findings.ts';
+import { handOver } from './resources/hand-over.ts';
 import { interfaces } from './resources/interfaces.ts';
 import { ipRanges } from './resources/ip-ranges.ts';
 import { machineActions } from './resources/machine-actions.ts';
+import { machineBulk } from './resources/machine-bulk.ts';
 import { machines } from './resources/machines.ts';
 import { metadata } from './resources/metadata.ts';
 import { operationRoutes } from './resources/operations.ts';
+import { packageRepositories } from './resources/package-repositories.ts';
 import { program } from './resources/program.ts';
 import { rackControllers } from './resources/rack-controllers.ts';
 import { replica } from './resources/replica.ts';
 import { resourcePools } from './resources/resource-pools.ts';
 import { scripts } from './resources/scripts.ts';
+import { scriptWrites } from './resources/script-writes.ts';
 import { sessions } from './resources/sessions.ts';
 import { settings } from './resources/settings.ts';
 import { spaces } from './resources/spaces.ts';
@@ -38,17 +45,20 @@ export const routes = {
   ...users,
   ...sshKeys,
   ...machines,
+  ...machineBulk,
   ...machineActions,
   ...interfaces,
   ...blockDevices,
   ...operationRoutes,
   ...scripts,
+  ...scriptWrites,
   ...events,
   ...findingRoutes,
   ...tags,
   ...zones,
   ...resourcePools,
   ...domains,
+  ...domainNames,
   ...spaces,
   ...fabrics,
   ...vlans,
@@ -56,9 +66,13 @@ export const routes = {
   ...ipRanges,
   ...staticRoutes,
   ...bootResources,
+  ...bootSources,
+  ...bootSourceSelections,
+  ...packageRepositories,
   ...rackControllers,
   ...settings,
   ...cells,
+  ...handOver,
   ...replica,
   ...metadata,
   ...bootRoutes,

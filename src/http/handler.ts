@@ -64,6 +64,8 @@ export interface CallRequest {
 /** Adds headers to the reply; the kernel owns status and body. */
 export interface CallReply {
   header(name: string, value: string): void;
+  /** Resolves when the reply has left this program: true for a whole one, false when the client had gone. */
+  readonly sent: Promise<boolean>;
 }
 
 export interface Call<K extends RouteId> {

@@ -2,7 +2,7 @@
 import { createServer as createPlain } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createSecure } from 'node:https';
-import type { ServerOptions as SecureOptions } from 'node:https';
+import type { Server as SecureServer, ServerOptions as SecureOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface ListenerLimits {
@@ -25,6 +25,8 @@ export interface Listener {
   /** `http://127.0.0.1:5240`, or the path of a Unix socket. */
   readonly url: string;
   readonly port: number;
+  /** Show another key and certificate to connections that come from now on. For listeners with TLS. */
+  setTls(tls: NonNullable<Listen['tls']>): void;
   /** Take no more connections; idle ones are closed. Resolves when the last has gone. */
   close(): Promise<void>;
   /** Break off whatever is left. */
@@ -89,6 +91,9 @@ export async function openListener(
         ? address
         : `${scheme}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
     port: typeof address === 'string' ? 0 : address.port,
+    setTls: (tls) => {
+      if ('setSecureContext' in server) (server as SecureServer).setSecureContext(tls);
+    },
     close: () =>
       new Promise((resolve) => {
         // A kept-alive connection that was busy when closing began falls idle later, and would wait for its time-out.

@@ -61,6 +61,8 @@ interface Common {
   /** Fronts: take `/cell/NAME/MAAS/…`, and say so in `call.request.cell`. */
   readonly cellPrefix?: boolean;
   readonly pages?: Pages;
+  /** How far global config is here, `access=3.12 config=3.40`: in `Muster-Config-Revision` of every reply. */
+  readonly revision?: () => string;
 }
 
 export interface ServerOptions<K extends RouteId> extends Common {
@@ -139,12 +141,17 @@ export function createLooseServer(options: LooseOptions): Server {
     };
   };
 
-  const answer = async (request: FastifyRequest, reply: FastifyReply, signal: AbortSignal, trace: Trace): Promise<Outcome> => {
+  const answer = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { signal, sent }: { readonly signal: AbortSignal; readonly sent: Promise<boolean> },
+    trace: Trace,
+  ): Promise<Outcome> => {
     const facts = factsOf(request.raw, request.id, signal);
     const match = serveCall.match(facts.url);
     if (facts.url.startsWith(basePaths.api)) reply.header('x-maas-api-hash', own.hash);
     if (match !== undefined) {
-      return serveCall.serve(match, request.raw, facts, { header: (name, value) => void reply.header(name, value) }, trace);
+      return serveCall.serve(match, request.raw, facts, { header: (name, value) => void reply.header(name, value), sent }, trace);
     }
     const path = facts.url.split(/[?#]/, 1)[0] ?? '/';
     const page = facts.cell === undefined && ['GET', 'HEAD'].includes(facts.method) && !path.startsWith(basePaths.api);
@@ -158,12 +165,14 @@ export function createLooseServer(options: LooseOptions): Server {
     const began = performance.now();
     const controller = new AbortController();
     const trace: Trace = {};
+    const sent = Promise.withResolvers<boolean>();
     live.add(controller);
     metrics.begin();
     finished(reply.raw, (error) => {
       live.delete(controller);
       const gone = error !== undefined && error !== null;
       if (gone) controller.abort(error);
+      sent.resolve(!gone);
       const seconds = (performance.now() - began) / 1000;
       metrics.end(trace.route ?? 'none', reply.raw.statusCode, seconds);
       const { method, id } = request;
@@ -175,8 +184,14 @@ export function createLooseServer(options: LooseOptions): Server {
     });
     reply.header('x-request-id', request.id);
     if (draining.signal.aborted) reply.header('connection', 'close');
+    // As of the end of the call, so that the reply to a write has the write in it; another program's reply that is passed on has its own.
+    const tellRevision = (): void => {
+      const revision = options.revision?.() ?? '';
+      if (revision !== '') reply.header('muster-config-revision', revision);
+    };
     try {
-      const outcome = await answer(request, reply, controller.signal, trace);
+      const outcome = await answer(request, reply, { signal: controller.signal, sent: sent.promise }, trace);
+      tellRevision();
       return send(reply, outcome.reply, outcome.status);
     } catch (thrown) {
       const explained = options.explain?.(thrown);
@@ -186,6 +201,7 @@ export function createLooseServer(options: LooseOptions): Server {
         const level = controller.signal.aborted ? 'debug' : 'error';
         options.log[level]({ request: request.id, route: trace.route ?? 'none', err: thrown }, 'request failed');
       }
+      tellRevision();
       return send(reply, failureReply(failure), failure.status);
     }
   };

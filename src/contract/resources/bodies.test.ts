@@ -295,6 +295,7 @@ const bodies: Record<string, [TSchema, object]> = {
       note: '',
       error: '',
       requested_by: 'admin',
+      bulk: null,
       waits_for_hands: false,
       abort_asked: false,
       attempt: 0,

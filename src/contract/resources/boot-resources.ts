@@ -1,7 +1,7 @@
 /** Boot resources: the images that can be deployed, and the ephemeral environment. The catalogue is global, files are named by digest. */
 import { Type } from 'typebox';
-import { get, optional, resource } from '../route.ts';
-import { Id, nullable, oneOf } from './field.ts';
+import { get, optional, post, put, remove, required, resource } from '../route.ts';
+import { Id, Nothing, nullable, oneOf } from './field.ts';
 
 const BootFile = Type.Object({
   filename: Type.String(),
@@ -9,7 +9,14 @@ const BootFile = Type.Object({
   sha256: Type.String(),
   size: Type.Integer(),
   complete: Type.Boolean(),
+  /** While it is being uploaded: where its bytes go, how many are here, and what share of it that is (0 to 1). */
+  upload_uri: Type.Optional(Type.String()),
+  received: Type.Optional(Type.Integer()),
+  progress: Type.Optional(Type.Number()),
 });
+
+/** The largest image: 64 GiB. */
+export const largestImage = 64 * 2 ** 30;
 
 export const BootResource = Type.Object({
   id: Id,
@@ -47,6 +54,25 @@ export const bootResources = {
       policy: 'user',
       reach: 'hub',
     }),
+    create: post({
+      doc: 'Begin to upload an image.\n\nThe reply says in upload_uri where its bytes go, in chunks, in order, at most 4 MiB each. The image is in the catalogue when the last one is here and the whole has the digest. Asked again, an upload that broke off goes on behind the bytes that were received.',
+      params: {
+        name: required(
+          Type.String({ minLength: 1, maxLength: 255, pattern: '^([a-z0-9][a-z0-9.-]*/)?[a-z0-9][a-z0-9.-]*$' }),
+          'What it is deployed by, such as debian/12; a bare name is put below custom/.',
+        ),
+        architecture: required(Type.String({ minLength: 1, maxLength: 80 }), 'What it runs on, such as amd64/generic.'),
+        sha256: required(Type.String({ pattern: '^[0-9a-fA-F]{64}$' }), 'The SHA-256 of the file, 64 hexadecimal digits.'),
+        size: required(Type.Integer({ minimum: 1, maximum: largestImage }), 'The bytes of the file.'),
+        title: optional(Type.String({ maxLength: 255 }), 'What people call it.'),
+        filetype: optional(oneOf('tar.zst', 'root-tar.zst'), 'The form of the file: a system as a tar archive, compressed by zstd.'),
+      },
+      reply: BootResourceWithSets,
+      status: 201,
+      errors: ['bad_request', 'too_many'],
+      policy: 'admin',
+      reach: 'hub',
+    }),
     is_importing: get({ op: 'is_importing', doc: 'Is an import going on?', reply: Type.Boolean(), policy: 'user', reach: 'hub' }),
   }),
   ...resource('BootResource', 'boot-resources/{id}/', 'One boot resource.', {
@@ -55,6 +81,26 @@ export const bootResources = {
       reply: BootResourceWithSets,
       errors: ['not_found'],
       policy: 'user',
+      reach: 'hub',
+    }),
+    delete: remove({
+      doc: 'Retire a boot resource.\n\nIts files go when no other image has them. Machines that are deployed with it stay as they are.',
+      reply: Nothing,
+      status: 204,
+      type: 'none',
+      errors: ['not_found', 'bad_request'],
+      policy: 'admin',
+      reach: 'hub',
+    }),
+  }),
+  ...resource('BootResourceFileUpload', 'boot-resources/{resource_id}/upload/{id}/', 'The bytes of an image that is being uploaded.', {
+    update: put({
+      doc: 'Send the next chunk of a file.\n\nWith Content-Range a chunk may be sent again, and one that leaves a gap is refused.',
+      reply: Type.Literal('OK'),
+      type: 'text',
+      raw: true,
+      errors: ['bad_request', 'not_found', 'invalid'],
+      policy: 'admin',
       reach: 'hub',
     }),
   }),

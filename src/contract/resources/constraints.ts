@@ -6,8 +6,13 @@
  */
 import { Type } from 'typebox';
 import { optional } from '../route.ts';
+import { oneOf } from './field.ts';
 
 const words = Type.Array(Type.String());
+
+/** What `spread` may say. */
+export const spreads = ['cell', 'zone', 'pool'] as const;
+export type Spread = (typeof spreads)[number];
 
 export const constraints = {
   name: optional(Type.String({ minLength: 1, maxLength: 255 }), 'The machine with this host name, with or without its domain.'),
@@ -31,5 +36,9 @@ export const allocationOptions = {
     'A name to find the machine by later, for programs that allocate on behalf of others.',
   ),
   comment: optional(Type.String({ maxLength: 1024 }), 'A remark for the event log.'),
+  spread: optional(
+    oneOf(...spreads),
+    'Take it from the cell, zone or pool in which the caller holds the fewest machines (of the same agent_name, where one is given), and there the cheapest. Evenly when calls follow one another; calls at the same moment may differ by more.',
+  ),
   dry_run: optional(Type.Boolean(), 'Say which machine it would be, and take none.'),
 };

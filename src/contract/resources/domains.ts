@@ -1,6 +1,7 @@
 /** DNS domains. A domain belongs to one cell, which answers for its names; the hub only reserves the name. */
 import { Type } from 'typebox';
 import { get, optional, post, put, remove, required, resource } from '../route.ts';
+import { DomainNameText as name } from './domain-names.ts';
 import { Id, Nothing, nullable } from './field.ts';
 
 export const Domain = Type.Object({
@@ -13,11 +14,6 @@ export const Domain = Type.Object({
   resource_uri: Type.String(),
 });
 
-const name = Type.String({
-  minLength: 1,
-  maxLength: 253,
-  pattern: '^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)*$',
-});
 const ttl = Type.Integer({ minimum: 1, maximum: 604_800 });
 
 export const domains = {
@@ -32,9 +28,10 @@ export const domains = {
         cell: optional(Type.String(), 'The cell that gets the domain; needed at a front when there is more than one.'),
       },
       reply: Domain,
-      errors: ['unplaced'],
+      errors: ['unplaced', 'in_use', 'hub_owned'],
       policy: 'admin',
       reach: 'place',
+      unique: 'name',
     }),
   }),
   ...resource('Domain', 'domains/{id}/', 'One DNS domain.', {
@@ -47,9 +44,10 @@ export const domains = {
         ttl: optional(ttl, 'How long answers may be kept, in seconds.'),
       },
       reply: Domain,
-      errors: ['not_found'],
+      errors: ['not_found', 'in_use', 'hub_owned'],
       policy: 'admin',
       reach: 'id',
+      unique: 'name',
     }),
     delete: remove({
       doc: 'Delete a domain.\n\nRefused while a machine is in it, and always for the default domain.',
@@ -59,6 +57,7 @@ export const domains = {
       errors: ['not_found', 'in_use', 'bad_request'],
       policy: 'admin',
       reach: 'id',
+      unique: 'name',
     }),
     set_default: post({
       op: 'set_default',

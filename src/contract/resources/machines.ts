@@ -19,6 +19,8 @@ export const machineOrders = [
   '-status_since',
 ] as const;
 
+const Uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' });
+
 /** What `status`, `zone`, … of a gathered list may leave out when a cell is absent; what names a machine may not. */
 const naming = ['id', 'system_id', 'hostname', 'mac_address', 'owner', 'agent_name'];
 
@@ -34,6 +36,16 @@ const Summary = Type.Object({
   operations: Type.Integer(),
 });
 
+/** The claim that an Idempotency-Key stands for. */
+export const Settled = Type.Object({
+  /** The number of the cell where the claim was made. */
+  cell: Type.Integer(),
+  claim: Type.String(),
+  system_id: Type.String(),
+  /** Digest of what was asked for. */
+  request: Type.String(),
+});
+
 /** How well one cell could serve an allocation. */
 export const Offer = Type.Object({
   /** The cell's cheapest match and its cost; null when nothing matches. */
@@ -43,6 +55,15 @@ export const Offer = Type.Object({
   matching: Type.Integer(),
   /** Constraint → how many ready machines it alone rules out. */
   ruled_out: Type.Record(Type.String(), Type.Integer()),
+  /**
+   * With spread=: the zones or pools in which there is a match or the caller holds machines, those with a match first, at most 1,000; for
+   * spread=cell one group without a name.
+   */
+  groups: Type.Optional(
+    Type.Array(Type.Object({ name: Type.String(), held: Type.Integer(), cost: Type.Union([Type.Number(), Type.Null()]) })),
+  ),
+  /** With an Idempotency-Key that was settled here: what it stands for. */
+  settled: Type.Optional(Settled),
 });
 
 /** A machine taken for 30 seconds, until it is confirmed. */
@@ -92,7 +113,7 @@ export const machines = {
         cell: optional(Type.String(), 'The cell that gets it; needed at a front when neither domain nor zone say so.'),
       },
       reply: Machine,
-      errors: ['unplaced', 'power_refused', 'conflict'],
+      errors: ['unplaced', 'power_refused', 'conflict', 'drained'],
       policy: 'admin',
       reach: 'place',
     }),
@@ -106,34 +127,32 @@ export const machines = {
       },
       free: true,
       reply: Machine,
-      errors: ['none_available', 'unknown_outcome', 'idempotency_mismatch', 'partial_refused'],
+      errors: ['drained', 'none_available', 'unknown_outcome', 'idempotency_mismatch', 'partial_refused'],
       policy: 'user',
       reach: 'allocate',
     }),
     ask: post({
       op: 'ask',
       doc: 'Ask a cell how well it could serve an allocation.\n\nThe first half of allocating through a front. Nothing is taken and nothing promised.',
-      params: constraints,
+      params: { ...constraints, agent_name: allocationOptions.agent_name, spread: allocationOptions.spread },
       free: true,
       reply: Offer,
+      errors: ['drained'],
       policy: 'user',
       reach: 'own',
     }),
     claim: post({
       op: 'claim',
-      doc: "Take the cell's best machine for 30 seconds.\n\nThe machine that fits best at this moment is taken in one step. Unless it is confirmed in time, it frees itself. The same claim gets the same machine again.",
+      doc: "Take the cell's best machine for 30 seconds.\n\nThe machine that fits best at this moment is taken in one step. Unless it is confirmed in time, it frees itself. The same claim gets the same machine again; one that is over never gets another.",
       params: {
         ...constraints,
         agent_name: allocationOptions.agent_name,
         comment: allocationOptions.comment,
-        claim: required(
-          Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' }),
-          'A UUID drawn by the front for this allocation.',
-        ),
+        claim: required(Uuid, 'A UUID drawn by the front for this claim.'),
       },
       free: true,
       reply: Claim,
-      errors: ['none_available'],
+      errors: ['drained', 'none_available', 'claim_refused'],
       policy: 'user',
       reach: 'own',
     }),
@@ -143,6 +162,38 @@ export const machines = {
       params: { claim: required(Type.String({ minLength: 1, maxLength: 64 }), 'The UUID that it was claimed with.') },
       reply: Machine,
       errors: ['claim_refused'],
+      policy: 'user',
+      reach: 'own',
+    }),
+    free_claim: post({
+      op: 'free_claim',
+      doc: 'Give up a claim.\n\nIts machine is free again unless it was confirmed, and the claim never takes another, also when it arrives only after this.',
+      params: { claim: required(Uuid, 'The UUID of the claim.') },
+      reply: Type.Object({ claim: Type.String(), state: oneOf('over', 'kept') }),
+      errors: ['claim_refused'],
+      policy: 'user',
+      reach: 'own',
+    }),
+    mark_delivered: post({
+      op: 'mark_delivered',
+      doc: 'Say that the caller was told of a machine that was claimed and confirmed.\n\nOne that is not said of within a minute is listed as a finding, undelivered_allocation, until its owner does something with it.',
+      params: { claim: required(Uuid, 'The UUID of the claim.') },
+      reply: Type.Null(),
+      policy: 'user',
+      reach: 'own',
+    }),
+    settle_key: post({
+      op: 'settle_key',
+      doc: 'Settle which claim an Idempotency-Key stands for.\n\nSent with the key as its header, to the one cell that keeps this key. The first claim wins and is answered from then on; it is replaced only by who names it in instead_of.',
+      params: {
+        cell: required(Type.Integer({ minimum: 1 }), 'The number of the cell where the claim was made.'),
+        claim: required(Uuid, 'The UUID of the claim.'),
+        system_id: required(Type.String({ minLength: 1, maxLength: 16 }), 'The machine that it got.'),
+        request: required(Type.String({ minLength: 1, maxLength: 128 }), 'A digest of what was asked for.'),
+        instead_of: optional(Uuid, 'The claim that this one replaces, which is over.'),
+      },
+      reply: Settled,
+      errors: ['idempotency_mismatch', 'bad_request'],
       policy: 'user',
       reach: 'own',
     }),

@@ -4,6 +4,7 @@ import { operations, type OperationKind } from '../operation.ts';
 import { get, optional, resource } from '../route.ts';
 import { Id, Instant, nullable, oneOf } from './field.ts';
 import { after, limit } from './listing.ts';
+import { BulkId } from './machine-bulk.ts';
 
 export const OperationKindName = Type.Enum(Object.keys(operations) as OperationKind[]);
 export const OperationOutcomeName = oneOf('live', 'done', 'failed', 'aborted');
@@ -35,6 +36,8 @@ export const Operation = Type.Object({
   /** Why it failed; empty unless it did. */
   error: Type.String(),
   requested_by: Type.String(),
+  /** The bulk call that it was begun by; null when it was asked for alone. */
+  bulk: nullable(Type.String()),
   waits_for_hands: Type.Boolean(),
   abort_asked: Type.Boolean(),
   attempt: Type.Integer(),
@@ -48,18 +51,42 @@ export const Operation = Type.Object({
   resource_uri: Type.String(),
 });
 
+const filters = {
+  machine: optional(Type.Array(Type.String()), 'Only those of this machine, a system_id; may be repeated.'),
+  kind: optional(Type.Array(OperationKindName), 'Only those of this kind; may be repeated.'),
+  outcome: optional(Type.Array(OperationOutcomeName), 'Only those with this outcome (live: still running); may be repeated.'),
+  bulk: optional(Type.Array(BulkId), 'Only those of this bulk call; may be repeated.'),
+} as const;
+
+const Counts = Type.Record(Type.String(), Type.Integer());
+const OperationCounts = Type.Object({
+  operations: Type.Integer(),
+  by_outcome: Counts,
+  by_kind: Counts,
+  /** Of those that live. */
+  waits_for_hands: Type.Integer(),
+});
+
 export const operationRoutes = {
   ...resource('Operations', 'operations/', 'Operations: one long-running piece of work on one machine each.', {
     read: get({
       doc: 'List operations, newest first.',
       params: {
-        machine: optional(Type.Array(Type.String()), 'Only those of this machine, a system_id; may be repeated.'),
-        kind: optional(Type.Array(OperationKindName), 'Only those of this kind; may be repeated.'),
-        outcome: optional(Type.Array(OperationOutcomeName), 'Only those with this outcome (live: still running); may be repeated.'),
+        ...filters,
         limit,
         after,
       },
       reply: Type.Array(Operation),
+      policy: 'user',
+      reach: 'gather',
+      partial: true,
+      names: ['machine'],
+    }),
+    summary: get({
+      op: 'summary',
+      doc: 'Count operations by outcome and kind.\n\nWith bulk=, how far a bulk call has come.',
+      params: filters,
+      reply: OperationCounts,
       policy: 'user',
       reach: 'gather',
       partial: true,

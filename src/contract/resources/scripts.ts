@@ -31,6 +31,23 @@ export const scriptTypes = {
 
 export type ScriptType = keyof typeof scriptTypes;
 
+/** What a script looks at. */
+export const hardwareTypes = {
+  node: { number: 0, name: 'Node' },
+  cpu: { number: 1, name: 'CPU' },
+  memory: { number: 2, name: 'Memory' },
+  storage: { number: 3, name: 'Storage' },
+  network: { number: 4, name: 'Network' },
+  gpu: { number: 5, name: 'GPU' },
+} as const;
+
+/** What may run beside a script: nothing, other scripts of its kind, anything. */
+export const parallelKinds = {
+  disabled: { number: 0, name: 'Disabled' },
+  instance: { number: 1, name: 'Run along other instances of this script' },
+  any: { number: 2, name: 'Run along any other script' },
+} as const;
+
 export const Script = Type.Object({
   id: Id,
   name: Type.String(),
@@ -140,8 +157,14 @@ export const scripts = {
   ...resource('NodeScripts', 'scripts/', 'Scripts that run on machines when they are commissioned, tested or released.', {
     read: get({
       doc: 'List all scripts.',
-      params: { type, filters: names, include_script: optional(Type.Boolean(), 'Put the scripts themselves into the reply, in base64.') },
+      params: {
+        type,
+        hardware_type: optional(Type.String({ maxLength: 64 }), 'Only for node, cpu, memory, storage, network or gpu.'),
+        filters: names,
+        include_script: optional(Type.Boolean(), 'Put the scripts themselves into the reply, in base64.'),
+      },
       reply: Type.Array(Script),
+      errors: ['bad_request'],
       policy: 'user',
       reach: 'hub',
     }),

@@ -40,11 +40,11 @@ export const spaces = {
       reach: 'hub',
     }),
     delete: remove({
-      doc: 'Retire a space.\n\nRefused while a VLAN is in it.',
+      doc: 'Retire a space.\n\nVLANs in it are in no space from then on.',
       reply: Nothing,
       status: 204,
       type: 'none',
-      errors: ['not_found', 'in_use'],
+      errors: ['not_found'],
       policy: 'admin',
       reach: 'hub',
     }),

@@ -50,7 +50,7 @@ export const tags = {
       reach: 'hub',
     }),
     delete: remove({
-      doc: 'Retire a tag.\n\nMachines lose it.',
+      doc: 'Retire a tag.\n\nMachines lose it; absent cells take it off when they are back.',
       reply: Nothing,
       status: 204,
       type: 'none',
@@ -87,6 +87,7 @@ export const tags = {
       errors: ['not_found', 'bad_request'],
       policy: 'admin',
       reach: 'split',
+      strangers: 'ignored',
     }),
   }),
 };

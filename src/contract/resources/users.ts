@@ -3,6 +3,9 @@ import { Type } from 'typebox';
 import { get, optional, post, remove, required, resource } from '../route.ts';
 import { Nothing } from './field.ts';
 
+/** What a user has in the cells that were asked. */
+const UserResources = Type.Object({ machines: Type.Integer(), ip_ranges: Type.Integer() });
+
 export const User = Type.Object({
   username: Type.String(),
   email: Type.String(),
@@ -32,14 +35,32 @@ export const users = {
   ...resource('User', 'users/{username}/', 'One user.', {
     read: get({ doc: 'Read a user.', reply: User, errors: ['not_found'], policy: 'user', reach: 'hub' }),
     delete: remove({
-      doc: 'Delete a user.\n\nAPI keys and SSH keys go too. Refused for oneself, and while the user owns machines that nobody is to take over.',
-      params: { transfer_resources_to: optional(Type.String(), 'The user who takes over what this one owns.') },
+      doc: 'Delete a user.\n\nAPI keys and SSH keys go too. Refused for oneself, and while the user owns machines or ranges of addresses that nobody is to take over. Calling it again goes on where it broke off.',
+      params: {
+        transfer_resources_to: optional(Type.String({ minLength: 1, maxLength: 150 }), 'The user who takes over what this one owns.'),
+      },
       reply: Nothing,
       status: 204,
       type: 'none',
-      errors: ['bad_request', 'in_use'],
+      errors: ['bad_request', 'in_use', 'not_found'],
       policy: 'admin',
       reach: 'hub',
+    }),
+    resources: get({
+      op: 'resources',
+      doc: 'Count what a user has: machines, and ranges of addresses.',
+      reply: UserResources,
+      policy: 'admin',
+      reach: 'gather',
+    }),
+    transfer_resources: post({
+      op: 'transfer_resources',
+      doc: 'Give everything that a user has to another.\n\nDone again, it finds nothing left to do.',
+      params: { to: required(Type.String({ minLength: 1, maxLength: 150 }), 'The user who takes it over.') },
+      reply: UserResources,
+      errors: ['not_found'],
+      policy: 'admin',
+      reach: 'gather',
     }),
   }),
 };
