@@ -91,6 +91,8 @@ const cell = await startCell({
     tftp_port: 0,
     image_sources: [...settings.imageSources],
     boot_slots: 256,
+    // An order of which nobody knows whether it arrived is waited out: the default is 200 s, the simulated BMCs act at once.
+    slowest_bmc_seconds: 40,
     ...(settings.shared
       ? {
           database_url: settings.shared.databaseUrl,

@@ -204,8 +204,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           cellUrl: `http://${rackPlace.serviceAddress}:${programPort}`,
           addresses: { machines: rackPlace.machines, bmcs: rackPlace.bmcs, bmcPort },
           speed,
-          // A cell is away for real seconds: firmware and iPXE ask again every second or two, not every 20 ms.
-          patience: 60,
+          // A cell is away for up to 25 real seconds: firmware and iPXE go on asking for 30 s (four pauses of 7.5 s), not for 0.1 s.
+          patience: 450,
         }),
       );
       return {

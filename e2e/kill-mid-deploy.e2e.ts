@@ -242,7 +242,7 @@ function stateOf(seen: readonly SeenMachine[], subject: Subject): string {
   return seen.find((one) => one.system_id === subject.systemId)?.status_name ?? 'gone';
 }
 
-/** Wait until every machine is Deployed. The order whose outcome nobody knows takes 200 s. */
+/** Wait until every machine is Deployed. The order whose outcome nobody knows takes 40 s. */
 async function finish(subjects: readonly Subject[], client: Client): Promise<void> {
   say('started for the last time; waiting for all deployments');
   let told = Date.now();

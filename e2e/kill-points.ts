@@ -21,7 +21,7 @@ const call = ['before', 'after-effect', 'before-reply'];
 
 export const killCases: readonly KillCase[] = [
   // First, because they take longest: whether the order arrived is unknown (after `wait` it is on its way just then), and the slowest BMC
-  // gets 200 s before it is given again.
+  // gets 40 s (200 s unless told otherwise) before it is given again.
   ...points('power_send', ['committed']),
   ...points('wait', ['before', 'after-commit']),
   ...points('bmc', ['acted']),

@@ -29,7 +29,7 @@ const deployedWithin = words.includes('all') ? 300_000 : 120_000;
 const crowd = 8;
 const randomKills = 4;
 
-/** An order whose outcome nobody knows waits 200 s for the slowest BMC: these are in `kill-mid-deploy`, and here when all are asked for. */
+/** An order whose outcome nobody knows waits 40 s for the slowest BMC: these are in `kill-mid-deploy`, and here when all are asked for. */
 const slowPoints = /^(power_send:committed|wait:|bmc:)/;
 
 const faults: Readonly<Record<KillCase['way'], MachineFaults>> = {

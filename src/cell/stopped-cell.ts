@@ -1,6 +1,7 @@
 /** A cell that does not run, opened by its own machine's admin: to see what it has of its own, and to make it a replica of a hub. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { becomeReplica, readOwn } from '../global/become-replica.ts';
 import type { GlobalDb } from '../global/db/document-store.ts';
@@ -10,7 +11,7 @@ import { defaultZone } from '../global/api/zones.ts';
 import type { Document } from '../global/document.ts';
 import type { HandOverItem } from '../global/hand-over.ts';
 import type { TrustedKey } from '../global/hub-trust.ts';
-import { openDatabase, type ConnectionOptions } from '../postgres/database.ts';
+import { openDatabase, type ConnectionOptions, type Database } from '../postgres/database.ts';
 import { startEmbeddedPostgres } from '../postgres/embedded-postgres.ts';
 import { migrate } from '../postgres/migrations.ts';
 import { migrationsOfCell } from './cell-database.ts';
@@ -28,6 +29,15 @@ export interface StoppedCell extends AsyncDisposable {
   adopt(hub: TrustedKey, items: readonly HandOverItem[], documents: readonly Pick<Document, 'kind' | 'id' | 'body'>[]): Promise<LetGo>;
 }
 
+/** A cell that has just ended is still seen: its server processes end some milliseconds after it. */
+async function isQuiet(db: Database<CellTables>['db']): Promise<boolean> {
+  for (let tries = 0; tries < 30; tries += 1) {
+    if ((await connectionsOfCells(db)) === 0) return true;
+    await sleep(100);
+  }
+  return false;
+}
+
 /** @returns undefined where no cell has ever run. @throws Error when it runs. */
 export async function openStoppedCell(folder: string, databaseUrl: string | undefined, log: Logger): Promise<StoppedCell | undefined> {
   await using stack = new AsyncDisposableStack();
@@ -40,7 +50,7 @@ export async function openStoppedCell(folder: string, databaseUrl: string | unde
   const database = stack.use(openDatabase<CellTables>({ ...where, applicationName: 'muster join', maxConnections: 2 }));
   const { db } = database;
   if (!(await hasCell(db))) return undefined;
-  if ((await connectionsOfCells(db)) > 0)
+  if (!(await isQuiet(db)))
     throw new Error('This cell is running. Stop it, and every other process of it, before it joins: its users and names change hands.');
   await migrate(database.connection, migrationsOfCell);
   const identity = await readIdentity(db);

@@ -11,7 +11,12 @@ export const HubConfig = Type.Object({
   address: Type.String({ default: '127.0.0.1', description: 'Where cells and fronts reach the hub, over TLS pinned to its key.' }),
   port: Type.Integer({ ...port, default: 5242 }),
   listen: Type.Optional(Type.Array(Type.String(), { description: 'Further addresses for cells and fronts, on the same port.' })),
-  images: Type.Optional(Type.String({ description: 'The image folder, where uploads go; what is built there goes into the catalogue by itself. Left out: images/ in the data folder. Processes of one hub share it.' })),
+  images: Type.Optional(
+    Type.String({
+      description:
+        'The image folder, where uploads go; what is built there goes into the catalogue by itself. Left out: images/ in the data folder. Processes of one hub share it.',
+    }),
+  ),
   /** Browsers and MAAS clients do not speak to a pinned Ed25519 key: this is the plain listener for them, behind a proxy or on loopback. */
   plain_address: Type.String({ default: '127.0.0.1' }),
   plain_port: Type.Optional(Type.Integer({ ...port, description: 'Left out: no plain listener.' })),
