@@ -90,6 +90,8 @@ async function carryOut(run: Run, wanted: readonly string[]): Promise<void> {
   const blows = scenario
     .blows(fleet, random.fork('blows'))
     .filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)));
+  const idle = wanted.filter((word) => !blows.some(({ name }) => name.includes(word)));
+  if (idle.length > 0) problems.push(`no blow has ${idle.join(', ')} in its name`);
   const stopping = new AbortController();
   const load = Promise.allSettled(await startLoad(run, stopping.signal));
   const started = Date.now();
@@ -113,6 +115,10 @@ async function carryOut(run: Run, wanted: readonly string[]): Promise<void> {
   await lookAtFronts(run);
   console.log(`\n${reportOf(history, struck, started)}\n`);
   problems.push(...problemsOf(history));
+  // A run in which nothing went on has shown nothing.
+  if (!history.allocations.some(({ deployed }) => deployed > 0)) problems.push('nothing was deployed');
+  if (!history.allocations.some(({ deployed, releaseAsked }) => deployed > 0 && releaseAsked === 0))
+    problems.push('no machine stayed deployed, so none could have been touched');
 }
 
 async function strikeOnce({ fleet, history, say, problems }: Run, blow: Blow): Promise<Struck> {

@@ -194,6 +194,14 @@ const bad: readonly (readonly [what: string, rule: string, given: History])[] = 
       final: [free],
     }),
   ],
+  [
+    'a deployment that failed, of a machine that was released afterwards',
+    'everything converges',
+    history({
+      allocations: [allocation({ deployed: 0, releaseAsked: start + 2_500, releaseAcknowledged: start + 2_600 })],
+      final: [machine({ owner: '', agentName: '', status: 'Ready' }), free],
+    }),
+  ],
   ['a failed deployment', 'everything converges', history({ final: [machine({ status: 'Failed deployment' }), free] })],
   ['a write that is gone', 'no acknowledged write is lost', history({ written: [{ name: 'zone-1', at: start, kept: false }] })],
 ];

@@ -154,9 +154,13 @@ function touched(history: History): string[] {
 
 function unfinished(history: History): string[] {
   const now = new Map(history.final.map((machine) => [machine.systemId, machine]));
+  // Also of those that were given up and released afterwards: a tenant releases what failed.
   const deployments = history.allocations
-    .filter((one) => one.deployAcknowledged > 0 && one.deployed === 0 && one.releaseAsked === 0)
-    .map((one) => `the deployment of ${one.systemId} for ${one.id} never ended: ${now.get(one.systemId)?.status ?? 'gone'}`);
+    .filter((one) => one.deployAcknowledged > 0 && one.deployed === 0)
+    .map((one) => {
+      const state = one.releaseAsked > 0 ? `given up at ${clock(one.releaseAsked)}` : (now.get(one.systemId)?.status ?? 'gone');
+      return `the deployment of ${one.systemId} for ${one.id} never became Deployed: ${state}`;
+    });
   const releases = history.allocations
     .filter((one) => one.releaseAsked > 0 && one.releaseAcknowledged === 0)
     .map((one) => `the release of ${one.systemId} for ${one.id} was never answered`);
