@@ -18,7 +18,7 @@ const throughFronts = [
 
 /**
  * Where a cell kills itself: taking, deploying, a machine's own calls, releasing. `power_send` is left to kill-mid-deploy, since an order that
- * may have arrived is waited out for 200 s.
+ * may have arrived is waited out (5 s here: `slowestBmcSeconds` in fleet.ts).
  */
 const cellPoints = [
   'api_claim:after-effect',

@@ -20,7 +20,7 @@ export interface TenantOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Longer than the slowest BMC, whose order of unknown outcome is waited out for 200 s. */
+/** Far longer than the slowest BMC, whose order of unknown outcome is waited out for 5 s (fleet.ts): for a busy machine. */
 const deployedWithinMs = 240_000;
 const userData = btoa('#cloud-config\n{}\n');
 

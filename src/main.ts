@@ -163,6 +163,10 @@ addSettings(cell.command('run', { isDefault: true }).description('Run one cell.'
       version,
       log: makeLog('cell', config.name),
       ...(await webPages()),
+      onForgotten: () => {
+        process.exitCode = 1;
+        process.kill(process.pid, 'SIGTERM');
+      },
       ...(kill ? { killPoint: kill } : {}),
     });
     write(`cell ${running.name} (number ${running.number}) is up at ${running.url}\n`);

@@ -61,7 +61,8 @@ function judge(world: World, outcomes: Set<string>): void {
       if (other !== owner) broken('one machine was given to two callers', end, other, owner);
       deliveredTo.set(end.machine, owner);
     }
-    if (one.key !== undefined) return;
+    // What racing calls of one key are told depends on all of them: judged below.
+    if (one.key !== undefined && world.calls.some((other, at) => at !== nth && other.user === one.user && other.key === one.key)) return;
     const kept = world.kept([nth]);
     if (kept.length > 1) broken('one call took several machines', nth, kept);
     if (end?.do === 'deliver' && kept[0] !== end.machine) broken('another machine was told than taken', end, kept);

@@ -12,7 +12,13 @@ import { startCell, type Cell } from '../src/cell/cell.ts';
 import type { CellConfig } from '../src/cell/config.ts';
 import { claimDue } from '../src/cell/db/operation-store.ts';
 import { ensureRackSubnet } from '../src/cell/db/cell-identity.ts';
+import { beat, dhcpNames, registerProcess, saveDhcpNames } from '../src/cell/db/process-store.ts';
+import { readSecretKey } from '../src/cell/db/secret-key.ts';
+import { readSharedFile } from '../src/cell/db/shared-file-store.ts';
 import type { CellTables } from '../src/cell/db/schema.ts';
+import { isNamed } from '../src/cell/dhcp-care.ts';
+import { shareFiles } from '../src/cell/shared-files.ts';
+import { migrationsOfCell } from '../src/cell/cell-database.ts';
 import { systemIdOf } from '../src/contract/ids.ts';
 import { Authority } from '../src/global/authority.ts';
 import { createFirstAdmin } from '../src/global/default-documents.ts';
@@ -125,6 +131,40 @@ test('a wrong secret.key, the same data folder, and another signing key are refu
     /signing-key.pem .* is not what another process .* Stop that process first/,
   );
 }, 40_000);
+
+test('a membership that a folder lacks is taken from the database, with nobody alive to vouch for it, and never taken out of it', async () => {
+  const other = await testDatabase<CellTables>(migrationsOfCell);
+  try {
+    const { db } = other;
+    const nobody = () => Promise.resolve(false);
+    const place = async (name: string) => ({ db, folder: home(name), key: await readSecretKey(home(name)) });
+    const file = (name: string): string => join(home(name), 'membership.json');
+    for (const name of ['p1', 'p2']) {
+      newFolder(name);
+      await shareFiles(await place(name), nobody);
+    }
+    // The cell joins a hub by its first process; the second one was last started before that.
+    const joined = JSON.stringify({ role: 'cell', name: 'pair', number: 7, hub: 'https://hub' });
+    writeFileSync(file('p1'), joined, { mode: 0o600 });
+    await shareFiles(await place('p1'), nobody);
+    await shareFiles(await place('p2'), nobody);
+    expect(readFileSync(file('p2'), 'utf8')).toBe(joined);
+    // One process alone that has lost nothing but this file.
+    rmSync(file('p1'));
+    await shareFiles(await place('p1'), nobody);
+    expect(readFileSync(file('p1'), 'utf8')).toBe(joined);
+    // With another signing key it is of no use, and stays where it is.
+    newFolder('p3');
+    const stranger = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+    writeFileSync(join(home('p3'), 'signing-key.pem'), stranger, { mode: 0o600 });
+    await expect(shareFiles(await place('p3'), nobody)).rejects.toThrow(/not the one with which this cell joined its hub/);
+    const { db: at, key: opens } = await place('p1');
+    expect(await readSharedFile(at, opens, 'membership.json')).toBe(joined);
+    expect(await readSharedFile(at, opens, 'signing-key.pem')).not.toBe(stranger);
+  } finally {
+    await other.drop();
+  }
+});
 
 test('a session, a key and its revocation hold at both', async () => {
   const made = await clients[0]!.call('Account.create_authorisation_token', {}, { name: 'second' });
@@ -246,6 +286,64 @@ test('what a process had in hand when it died is taken up by the other after 5 s
     await sql`delete from operation where requested_by = 'x'`.execute(database.db);
   } finally {
     await second.close();
+  }
+});
+
+test('a process whose row is gone notices at its next heartbeat, and is not counted among the living', async () => {
+  const { db } = database;
+  const facts = { name: 'lost', address: '127.0.52.9', serviceAddresses: addresses, port, version: '0', servesTftp: false };
+  const size = { servesDhcp: false, cpuCount: 1, memory: 1, architecture: 'amd64' };
+  const id = '52000000-0000-4000-8000-000000000001';
+  const row = await database.transaction((tx) => registerProcess(tx, { id, ...facts, ...size }));
+  expect((await beat(db, row))?.length).toBe(2);
+  // Another start on a copy of its folder has the row now.
+  const later = await database.transaction((tx) => registerProcess(tx, { id, ...facts, ...size }));
+  expect(await beat(db, row)).toBeUndefined();
+  expect((await beat(db, later))?.length).toBe(2);
+  await sql`delete from cell_process where id = ${id}::uuid`.execute(db);
+  expect(await beat(db, later)).toBeUndefined();
+});
+
+test('a running cell whose row was deleted says so, once', async () => {
+  let forgotten = 0;
+  newFolder('c');
+  const cell = await startCell({
+    config: configOf('c', '127.0.52.4', { listen: [] }),
+    version: '0',
+    log,
+    onForgotten: () => (forgotten += 1),
+  });
+  try {
+    await sql`delete from cell_process where name = 'c'`.execute(database.db);
+    await until('it noticed', async () => forgotten > 0);
+    await sleep(2_500);
+    expect(forgotten).toBe(1);
+  } finally {
+    await cell.close();
+  }
+}, 40_000);
+
+test('one Kea that is down holds a machine up for two minutes, not longer; of DHCP that nobody has applied each waits', async () => {
+  const { db } = database;
+  const ids = ['52000000-0000-4000-8000-000000000002', '52000000-0000-4000-8000-000000000003'];
+  const facts = { address: '127.0.52.9', serviceAddresses: addresses, port, version: '0', servesDhcp: true, servesTftp: false };
+  try {
+    for (const id of ids)
+      await database.transaction((tx) => registerProcess(tx, { id, name: id, ...facts, cpuCount: 1, memory: 1, architecture: 'amd64' }));
+    expect(await dhcpNames(db, 'abcdef')).toEqual({ all: false, some: false });
+    await saveDhcpNames(db, ids[0]!, ['abcdef']);
+    const named = () => dhcpNames(db, 'abcdef');
+    expect(await named()).toEqual({ all: false, some: true });
+    expect([await isNamed(true, named, 119_000), await isNamed(true, named, 121_000)]).toEqual([false, true]);
+    // The one that is down is this one.
+    expect([await isNamed(false, named, 119_000), await isNamed(false, named, 121_000)]).toEqual([false, true]);
+    const nowhere = () => dhcpNames(db, 'ghijkl');
+    expect(await isNamed(false, nowhere, 3_600_000)).toBe(false);
+    expect([await isNamed(false, undefined, 3_600_000), await isNamed(undefined, undefined, 0)]).toEqual([false, true]);
+    await saveDhcpNames(db, ids[1]!, ['abcdef']);
+    expect(await isNamed(true, named, 0)).toBe(true);
+  } finally {
+    await sql`delete from cell_process where id = any (${ids}::uuid[])`.execute(db);
   }
 });
 

@@ -16,6 +16,7 @@ export function hubParts(authority: Authority, key: SigningKey, version: string)
       sessionKeys: () => [{ key: key.publicKey }],
       rotate: () => Promise.reject(new Error('this hub keeps its key')),
       refresh: async () => undefined,
+      forget: async () => undefined,
       changed: () => never,
       onChange: () => undefined,
     },

@@ -24,14 +24,13 @@ import { firstAdminOf, openCellGlobal } from './cell-global.ts';
 import { bootDoors } from './boot-door.ts';
 import { openCellDatabase, type CellDatabase } from './cell-database.ts';
 import type { CellConfig } from './config.ts';
-import { forgetClaims, freeUnconfirmed, tellUndelivered } from './db/claim-store.ts';
 import { openFinding } from './db/finding-store.ts';
-import { forgetKeys } from './db/idempotency-store.ts';
 import { scriptTypes } from './db/script-result-store.ts';
 import { dhcpNames, processesWith } from './db/process-store.ts';
 import { readSecretKey } from './db/secret-key.ts';
 import { sweepReferences } from './dangling-references.ts';
-import { startDhcpCare } from './dhcp-care.ts';
+import { careForClaims } from './claim-care.ts';
+import { isNamed, startDhcpCare } from './dhcp-care.ts';
 import { imageCatalogue } from './image-catalogue.ts';
 import { imageCopies, sourcesWithPeers } from './image-copies.ts';
 import { hubImages, openImageStore } from './images/store.ts';
@@ -64,6 +63,8 @@ export interface CellOptions {
   readonly log: Logger;
   /** Tests kill the process at named points; in production it does nothing. */
   readonly killPoint?: (name: string) => void;
+  /** The cell's database has forgotten this process: it must end and be started again. */
+  readonly onForgotten?: () => void;
   /** The web pages. */
   readonly pages?: Pages;
   readonly checkReplies?: boolean;
@@ -111,7 +112,17 @@ export async function startCell(options: CellOptions): Promise<Cell> {
   const addresses = serviceAddressesOf(config);
   const { urls: serviceUrls } = addresses;
   const servesTftp = config.rack.length > 0 && config.tftp_port > 0;
-  const processes = stack.use(await joinProcesses({ database, config, addresses, version: options.version, servesTftp, log }));
+  const processes = stack.use(
+    await joinProcesses({
+      database,
+      config,
+      addresses,
+      version: options.version,
+      servesTftp,
+      log,
+      onForgotten: options.onForgotten ?? (() => undefined),
+    }),
+  );
   const trouble = (service: string, reason: string) => {
     log.warn({ service }, reason);
     database
@@ -311,19 +322,15 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     lifecycle: {
       hasImage: copies.isReady,
       fetchImage: copies.bring,
-      dhcpNames: async (systemId) => (dhcp === undefined || dhcp.names(systemId)) && (processes.alone() || (await dhcpNames(db, systemId))),
+      dhcpNames: (systemId, waitedMs) =>
+        isNamed(dhcp?.names(systemId), processes.alone() ? undefined : () => dhcpNames(db, systemId), waitedMs),
       killPoint,
     },
     power: { targetOf: power.targetOf, killPoint },
     refreshDhcp: () => dhcp?.refresh() ?? Promise.resolve(),
     sweepReferences: () => sweepReferences(database, global.reader),
     onGlobalChange: (listener) => global.reader.onChange(listener),
-    freeUnconfirmed: async () => {
-      await forgetKeys(db);
-      await forgetClaims(db);
-      await tellUndelivered(database);
-      return freeUnconfirmed(database);
-    },
+    freeUnconfirmed: () => careForClaims(database),
     owner: processes.owner,
     refreshBoots: boots.refreshSnapshot,
     refreshImages: async (signal) => {

@@ -2,7 +2,7 @@
 import { Type, type Static } from 'typebox';
 
 export const CellConfig = Type.Object({
-  name: Type.String({ pattern: '^[a-z][a-z0-9-]{0,30}$', description: 'The name of the cell: a label of DNS names.' }),
+  name: Type.String({ pattern: '^(?!hub$)[a-z][a-z0-9-]{0,30}$', description: 'The name of the cell: a label of DNS names, and not hub.' }),
   /** A standalone cell draws one at random at its first start and keeps it; a joined cell has the hub's. */
   number: Type.Optional(Type.Integer({ minimum: 1, maximum: 13_823 })),
   site: Type.String({ default: 'muster', description: 'Machines are named <host>.<cell>.<site>.' }),

@@ -10,7 +10,8 @@ import { readNetwork } from './db/network-plan.ts';
 import { readProcesses, saveDhcpNames } from './db/process-store.ts';
 import type { SecretKey } from './db/secret-key.ts';
 import { interfaces } from './netboot/interfaces.ts';
-import { pairOf, type KeaPair } from './netboot/kea-pair.ts';
+import { isSpare, pairOf, type KeaPair } from './netboot/kea-pair.ts';
+import { setSpare } from './netboot/kea-guard.ts';
 import { startKea, type KeaServer } from './netboot/kea-server.ts';
 import { writePairCertificate } from './netboot/pair-certificate.ts';
 import { createRouterAdvertiser, type RouterAdvertiser } from './netboot/router-advertisement.ts';
@@ -39,6 +40,23 @@ export interface DhcpCare extends AsyncDisposable {
   hush(): Promise<void>;
 }
 
+/** An operation waits so long for the DHCP of every process; after that one is enough: a Kea that is down must not stop the cell. */
+const longestWaitMs = 120_000;
+
+/**
+ * May a machine be switched on? `own`: does the DHCP of this process name it, undefined without one. `others` asks all live processes, this one
+ * too; left out when it is alone. Pure.
+ */
+export async function isNamed(
+  own: boolean | undefined,
+  others: (() => Promise<{ readonly all: boolean; readonly some: boolean }>) | undefined,
+  waitedMs: number,
+): Promise<boolean> {
+  if (!others) return own ?? true;
+  const named = await others();
+  return (named.all && own !== false) || (waitedMs > longestWaitMs && (named.some || own === true));
+}
+
 /** Start Kea and radvd for this cell. @throws Error when the Debian package is missing or Kea does not come up. */
 export async function startDhcpCare(options: DhcpCareOptions): Promise<DhcpCare> {
   const { db, folder, processId, secretKey } = options;
@@ -47,12 +65,11 @@ export async function startDhcpCare(options: DhcpCareOptions): Promise<DhcpCare>
   const files = await writePairCertificate(folder, seed);
   let rows = await readNetwork(db);
   let partners = await readPartners();
-  /** All processes that serve DHCP, dead or alive: a configuration that followed deaths would stop Kea's own taking over. */
+  /** All processes that serve DHCP, dead or alive: a configuration that followed deaths at once would stop Kea's own taking over. */
   async function readPartners(): Promise<ReturnType<typeof pairOf>> {
-    return pairOf(
-      (await readProcesses(db)).filter((one) => one.serves_dhcp),
-      processId,
-    );
+    const serving = (await readProcesses(db)).filter((one) => one.serves_dhcp);
+    await setSpare(folder, isSpare(serving, processId));
+    return pairOf(serving, processId);
   }
   const plan = () => (partners === 'idle' ? { vlans: [] } : planNetwork(rows, options.rack, [], options.domain));
   const pair = (): KeaPair | undefined =>

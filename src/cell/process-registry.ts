@@ -38,6 +38,8 @@ export interface RegistryOptions {
   readonly version: string;
   readonly servesTftp: boolean;
   readonly log: Logger;
+  /** The row of this start is gone (silent for a day, or the database went back): called once. Leases taken from now on would be nobody's. */
+  readonly onForgotten: () => void;
 }
 
 const heartbeatMs = 1_000;
@@ -80,7 +82,7 @@ export async function othersLive(db: CellDb, ownId: string): Promise<boolean> {
 
 /** Write this process' row and keep it alive until it is disposed of. */
 export async function joinProcesses(options: RegistryOptions): Promise<ProcessRegistry> {
-  const { database, config, addresses, version, servesTftp, log } = options;
+  const { database, config, addresses, version, servesTftp, log, onForgotten } = options;
   const known = await processIdOf(config.folder);
   const namesake = (await readProcesses(database.db)).find((one) => one.id === known && one.live);
   // Restarted within seconds it is the same; at another address it is a copy of a data folder that another process runs on.
@@ -112,15 +114,20 @@ export async function joinProcesses(options: RegistryOptions): Promise<ProcessRe
       );
   }
   const over = new AbortController();
-  let living = new Set(await beat(database.db, row));
+  let living = new Set((await beat(database.db, row)) ?? []);
   const run = async (): Promise<void> => {
     for (;;) {
       await sleep(heartbeatMs, undefined, { signal: over.signal, ref: false }).catch(() => undefined);
       if (over.signal.aborted) return;
       try {
-        const now = new Set(await beat(database.db, row));
-        // What a dead process had in hand is taken up at once, not when somebody next looks.
-        if ([...living].some((id) => !now.has(id))) await wakeWorkers(database.db);
+        const others = await beat(database.db, row);
+        if (!others) {
+          log.error({ process: row.id }, 'this process has no row in the database any more: it ends, to start as a new one');
+          return onForgotten();
+        }
+        const now = new Set(others);
+        // What a dead process had in hand is taken up at once, not when somebody next looks; and with one that comes back DHCP changes hands.
+        if (now.size !== living.size || [...living].some((id) => !now.has(id))) await wakeWorkers(database.db);
         living = now;
       } catch (error) {
         log.debug({ err: error }, 'no heartbeat');

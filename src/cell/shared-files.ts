@@ -21,8 +21,8 @@ interface Place {
 }
 
 /**
- * Make folder and database agree. A folder without a signing key is a new process': it takes what the database has. In any other the folder
- * is right, unless a process lives that uses something else.
+ * Make folder and database agree. A folder without a signing key is a new process': it takes what the database has, as one with the right key
+ * takes the membership that it lacks. In any other the folder is right, unless a process lives that uses something else.
  * @param othersLive whether another process of the cell is up
  * @throws WrongDatabase that says which file differs and what to do
  */
@@ -38,25 +38,28 @@ export async function shareFiles({ db, folder, key }: Place, othersLive: () => P
     await loadSigningKey(keyFileIn(folder));
     own.key = await textOf(join(folder, signingKey));
   }
+  const sameKey = kept.key === own.key;
+  if (sameKey && own.membership === undefined && kept.membership !== undefined) {
+    // The cell has joined a hub by another process, or this folder has lost the file. Absence is never a decision: there is no way back from a hub.
+    await writePrivately(join(folder, membership), kept.membership);
+    return;
+  }
   const differs =
-    kept.key !== undefined && kept.key !== own.key
-      ? signingKey
-      : kept.key !== undefined && whose(kept.membership) !== whose(own.membership)
-        ? membership
-        : undefined;
+    kept.key === undefined || (sameKey && whose(kept.membership) === whose(own.membership)) ? undefined : sameKey ? membership : signingKey;
   if (differs !== undefined && (await othersLive())) {
-    if (differs === membership && own.membership === undefined && kept.membership !== undefined) {
-      // The cell has joined a hub by its other process, and this one starts for the first time since.
-      await writePrivately(join(folder, membership), kept.membership);
-      return;
-    }
     throw new WrongDatabase(
       `${differs} in ${folder} is not what another process of this cell uses now. Stop that process first when this one is right; ` +
         `else remove ${signingKey} and ${membership} from ${folder}, and it takes them from the database.`,
     );
   }
-  if (kept.key !== own.key) await keepSharedFile(db, key, signingKey, own.key);
-  if (kept.membership !== own.membership) await keepSharedFile(db, key, membership, own.membership);
+  if (own.membership === undefined && kept.membership !== undefined) {
+    throw new WrongDatabase(
+      `${signingKey} in ${folder} is not the one with which this cell joined its hub. Remove it, and the cell takes key and membership ` +
+        'from the database; or join again with a new token.',
+    );
+  }
+  if (!sameKey && own.key !== undefined) await keepSharedFile(db, key, signingKey, own.key);
+  if (own.membership !== undefined && own.membership !== kept.membership) await keepSharedFile(db, key, membership, own.membership);
 }
 
 /** The hub's address or key has changed while the cell ran: whoever comes next finds the new ones. */

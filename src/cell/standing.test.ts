@@ -9,7 +9,7 @@ const refused = (state: 'in' | 'drained' | 'out' | 'retired') =>
 
 test('in and out refuse nothing; drained refuses what would bring something new, and nothing else', () => {
   expect([...refused('in'), ...refused('out')]).toEqual([]);
-  expect(refused('drained')).toEqual(['Machines.create', 'Machines.allocate', 'Machines.ask', 'Machines.claim']);
+  expect(refused('drained')).toEqual(['Machines.create', 'Machines.allocate', 'Machines.claim']);
 });
 
 test('retired changes nothing for people, and everything goes on for machines', () => {
@@ -28,4 +28,15 @@ test('handlers stand behind it, at every call anew', () => {
   state = 'drained';
   expect(() => handlers['Machines.allocate']()).toThrow('Cell c1 is drained');
   expect(handlers['Machines.confirm']()).toBe('kept');
+});
+
+test('a drained cell offers nothing, and says what a key stands for', async () => {
+  const settled = { cell: 1, claim: 'c', system_id: 'abc', request: 'r' };
+  const offer = { best: { system_id: 'abc', cost: 1 }, ready: 1, matching: 1, ruled_out: {}, settled };
+  const groups = [{ name: 'default', held: 0, cost: 1 }];
+  let state: 'in' | 'drained' = 'in';
+  const handlers = guardStanding({ 'Machines.ask': () => Promise.resolve({ ...offer, groups }) }, 'c1', () => state);
+  expect(await handlers['Machines.ask']()).toEqual({ ...offer, groups });
+  state = 'drained';
+  expect(await handlers['Machines.ask']()).toEqual({ ...offer, best: null, drained: true });
 });

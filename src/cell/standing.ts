@@ -5,7 +5,7 @@
  */
 import { fail, type Failure } from '../contract/errors.ts';
 import type { Route } from '../contract/route.ts';
-import { routes } from '../contract/routes.ts';
+import { routes, type RouteReply } from '../contract/routes.ts';
 import type { GlobalReader } from '../global/document.ts';
 import type { CellState } from '../global/member-state.ts';
 
@@ -43,6 +43,12 @@ export function refusalOf(
   return state === 'retired' && changes ? fail('retired', { what: `Cell ${cell}` }) : undefined;
 }
 
+/** A drained cell's offer: nothing to take, but what the caller's key stands for, which its home alone can say. */
+async function drainedOffer(offer: Promise<RouteReply<'Machines.ask'>>): Promise<RouteReply<'Machines.ask'>> {
+  const { groups: _, ...rest } = await offer;
+  return { ...rest, best: null, drained: true };
+}
+
 /** The same handlers, each behind that question. */
 export function guardStanding<H extends object>(handlers: H, cell: string, state: () => CellState): H {
   const table: Readonly<Record<string, Route | undefined>> = routes;
@@ -51,7 +57,8 @@ export function guardStanding<H extends object>(handlers: H, cell: string, state
     const refuse = (call: unknown): unknown => {
       const refusal = route && refusalOf(route, state(), cell);
       if (refusal) throw refusal;
-      return handle(call);
+      if (id !== 'Machines.ask' || state() !== 'drained') return handle(call);
+      return drainedOffer(handle(call) as Promise<RouteReply<'Machines.ask'>>);
     };
     return [id, refuse] as const;
   });

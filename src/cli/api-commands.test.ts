@@ -177,3 +177,16 @@ test('what a bulk call came to, and how far it is, in words', async () => {
   expect(await watching).toBe(3);
   expect(said).toEqual(['9 operations: 4 done, 3 failed, 2 under way, 1 of them wait for hands\n', '9 operations: 6 done, 3 failed\n']);
 });
+
+test('a bulk call is not over while a cell that may be at work on it does not answer', async () => {
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const done = { operations: 2, by_outcome: { done: 2 }, by_kind: {}, waits_for_hands: 0 };
+  const said: string[] = [];
+  reply = { status: 503, body: 'Not every cell answered.' };
+  const tell = (text: string): void => {
+    said.push(text);
+    reply = { status: 200, body: done };
+  };
+  expect(await watchBulk(createClient({ url, key: 'a:b:c' }), 'b', tell, 5)).toBe(0);
+  expect(said).toEqual(['not every cell answers; asking again\n', '2 operations: 2 done\n']);
+});

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClientReply, Client } from '../http/client.ts';
+import { ApiError, type Client, type ClientReply } from '../http/client.ts';
 import { shown } from './table.ts';
 
 export type BulkReply = ClientReply<'Machines.bulk_commission'>;
@@ -37,13 +37,27 @@ export function progressText({ operations, by_outcome: by, waits_for_hands: hand
   return `${operations} operations: ${parts.join(', ') || 'none'}`;
 }
 
+/** How far it is; undefined while that cannot be said: where a cell is absent, it may be working on its part. */
+async function countsOf(client: Client, bulk: string): Promise<Counts | undefined> {
+  try {
+    return await client.call('Operations.summary', {}, { bulk: [bulk] });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 503) return undefined;
+    throw error;
+  }
+}
+
 /** Print how far the operations of a bulk call are whenever that changes, until all have ended. Returns how many did not come to a good end. */
 export async function watchBulk(client: Client, bulk: string, write: (text: string) => void, ms = every): Promise<number> {
   for (let last = ''; ;) {
-    const counts = await client.call('Operations.summary', {}, { bulk: [bulk] });
-    const line = progressText(counts);
+    const counts = await countsOf(client, bulk);
+    const line = counts ? progressText(counts) : 'not every cell answers; asking again';
     if (line !== last) write(`${line}\n`);
     last = line;
+    if (!counts) {
+      await sleep(ms);
+      continue;
+    }
     const { live = 0, done = 0 } = counts.by_outcome;
     if (live === 0) return counts.operations - done;
     await sleep(ms);

@@ -66,7 +66,7 @@ export const errors = {
     status: 429,
     retry: 'after',
     after: 60,
-    text: 'This cell destroys or releases at most {limit} machines a minute, and {count} more would be too many. Wait a minute, or raise destructive_per_minute in the config of cell {cell}.',
+    text: 'This process of the cell destroys or releases at most {limit} machines a minute, and {count} more would be too many. Wait a minute, or raise destructive_per_minute in the config of cell {cell}.',
   },
   internal: { status: 500, retry: 'no', text: 'Something went wrong here; request {request} is in the log.' },
   power_refused: { status: 400, retry: 'caller', text: 'The BMC at {address} did not accept these settings: {reason}' },

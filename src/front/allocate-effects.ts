@@ -106,11 +106,13 @@ export function allocateEffects(context: FrontContext, call: LooseCall, found: F
             found.refused?.body.destroy();
             found.refused = reply;
           }
-          return { kind: 'offer', cell: cell.name, offer: { cost: null } };
+          // A key's home that refuses the question has not said what the key stands for.
+          return keyed ? { kind: 'no_offer', cell: cell.name } : { kind: 'offer', cell: cell.name, offer: { cost: null } };
         }
         const offer = reply.status === 200 ? await jsonOf(reply) : undefined;
         if (!isOffer.Check(offer)) throw new Absent(cell, true, `answered ${reply.status}`);
-        found.reports.push({ cell: cell.name, ready: offer.ready, ruledOut: offer.ruled_out });
+        if (offer.drained === true) found.drained.add(cell);
+        else found.reports.push({ cell: cell.name, ready: offer.ready, ruledOut: offer.ruled_out });
         const offered = { cost: offer.best?.cost ?? null, ...(offer.groups ? { groups: offer.groups } : {}) };
         return { kind: 'offer', cell: cell.name, offer: offered, ...settledBy(offer) };
       } catch (error) {

@@ -83,10 +83,16 @@ export function partialRefused(absent: readonly CellEntry[]): Failure {
 /** The longest reply that is read whole: counts, single pages of events, offers. */
 const longestReply = 8 << 20;
 
-/** A reply's body as text. @throws Absent when it breaks off or is too long. */
+/** Milliseconds for a body whose status line came at the last moment. */
+const leastMs = 200;
+
+/** A reply's body as text. @throws Absent when it breaks off, is too long, or is not whole by the call's deadline. */
 export async function textOf(reply: CellReply): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
+  const expire = () => reply.body.destroy(new Error('late'));
+  // What is here and only not read yet is not late.
+  const timer = setTimeout(() => setImmediate(expire), Math.max(leastMs, reply.until - performance.now()));
   try {
     for await (const part of reply.body as AsyncIterable<Buffer>) {
       parts.push(part);
@@ -95,6 +101,8 @@ export async function textOf(reply: CellReply): Promise<string> {
     }
   } catch (error) {
     throw new Absent(reply.cell, true, 'broke off', error);
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(parts).toString('utf8');
 }

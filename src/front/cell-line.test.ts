@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ownTls } from '../global/certificate.ts';
 import { generateSigningKey } from '../global/signing-key.ts';
+import { jsonOf } from './answers.ts';
 import { breaker } from './breaker.ts';
 import { openCellLine, type CellLine, type CellLineOptions } from './cell-line.ts';
 import type { CellEntry } from './cell-registry.ts';
@@ -34,8 +35,8 @@ function lineTo(cells: () => readonly CellEntry[], options: Partial<CellLineOpti
   return line;
 }
 
-const get = (line: CellLine, cell: CellEntry, method = 'GET') =>
-  line.send(cell, { method, path: '/', headers: {}, body: undefined }, { ms: 1_000, signal: new AbortController().signal });
+const get = (line: CellLine, cell: CellEntry, method = 'GET', ms = 1_000, stream = false) =>
+  line.send(cell, { method, path: '/', headers: {}, body: undefined, stream }, { ms, signal: new AbortController().signal });
 
 describe('HTTPS', () => {
   test('a cell behind TLS is reached when its authority is known, and absent when it is not', async () => {
@@ -74,6 +75,60 @@ describe('a cell with two processes', () => {
     expect(asked).toEqual(['a', ...Array.from({ length: 10 }, () => 'b')]);
     expect(line.usable(cell)).toBe(true);
     expect(seen).toEqual([]);
+  });
+});
+
+describe('many at once', () => {
+  test('streams take no connection from calls, and have a bound of their own that says so', async () => {
+    let streams = 0;
+    const server = createServer((_, response) => {
+      if (streams >= 3) return void response.end('{}');
+      streams += 1;
+      response.write(': here\n\n');
+    });
+    const cell = entry(await listen(server));
+    const line = lineTo(() => [cell], { connections: 1, streams: 3, retries: 0 });
+    const open3 = await Promise.all([1, 2, 3].map(() => get(line, cell, 'GET', 1_000, true)));
+    expect(open3.map(({ status }) => status)).toEqual([200, 200, 200]);
+    for (let n = 0; n < 5; n += 1) (await get(line, cell, n % 2 === 0 ? 'GET' : 'POST')).body.resume();
+    await expect(get(line, cell, 'GET', 1_000, true)).rejects.toMatchObject({
+      code: 'cell_absent',
+      message: expect.stringContaining('3 callers'),
+    });
+    expect(line.usable(cell)).toBe(true);
+    open3[0]!.body.destroy();
+    await expect.poll(async () => (await get(line, cell, 'GET', 1_000, true).catch(() => undefined))?.status).toBe(200);
+  });
+
+  test('a call that found no free connection was never sent, and says nothing of the cell', async () => {
+    const held: ServerResponse[] = [];
+    const server = createServer((_, response) => {
+      held.push(response);
+      response.write('[');
+    });
+    const cell = entry(await listen(server));
+    const seen: boolean[] = [];
+    const line = lineTo(() => [cell], { connections: 2, retries: 0, onBreaker: (_, isOpen) => void seen.push(isOpen) });
+    // Two lists whose readers are slow.
+    const slow = await Promise.all([get(line, cell), get(line, cell)]);
+    for (let n = 0; n < 6; n += 1) await expect(get(line, cell, 'POST', 20)).rejects.toMatchObject({ name: 'Absent', sent: false });
+    expect([held.length, line.usable(cell), seen]).toEqual([2, true, []]);
+    const waits = get(line, cell);
+    for (const response of held.slice(0, 2)) response.end(']');
+    for (const reply of slow) reply.body.resume();
+    expect((await waits).status).toBe(200);
+  });
+
+  test('a reply that nobody reads gives its connection back', async () => {
+    const cell = entry(await listen(createServer((_, response) => void response.writeHead(204).end())));
+    const line = lineTo(() => [cell], { connections: 1, retries: 0 });
+    for (let n = 0; n < 5; n += 1) expect((await get(line, cell)).status).toBe(204);
+  });
+
+  test('a body that stalls is late by the deadline of the call', async () => {
+    const cell = entry(await listen(createServer((_, response) => void response.write('{'))));
+    const line = lineTo(() => [cell], { connections: 1, retries: 0 });
+    await expect(get(line, cell, 'GET', 50).then(jsonOf)).rejects.toMatchObject({ name: 'Absent', sent: true });
   });
 });
 

@@ -13,6 +13,8 @@ export interface Encoded {
   readonly path: string;
   readonly body: Buffer | undefined;
   readonly contentType: string | undefined;
+  /** The reply is a stream of events. */
+  readonly stream?: boolean;
 }
 
 function pairsOf(fields: Fields): URLSearchParams {
@@ -32,7 +34,7 @@ async function multipart(pairs: URLSearchParams, files: Carried['files']): Promi
 }
 
 /** Write the call down again. GET and DELETE carry their keys in the query, the others in the body, `op` is always in the query. */
-export async function encodeCall(route: Pick<Route, 'base' | 'path' | 'method' | 'op' | 'raw'>, call: Carried): Promise<Encoded> {
+export async function encodeCall(route: Pick<Route, 'base' | 'path' | 'method' | 'op' | 'raw' | 'type'>, call: Carried): Promise<Encoded> {
   const pairs = pairsOf(call.fields);
   const inQuery = route.raw || route.method === 'GET' || route.method === 'DELETE';
   const query = inQuery ? pairs : new URLSearchParams();
@@ -40,7 +42,7 @@ export async function encodeCall(route: Pick<Route, 'base' | 'path' | 'method' |
   const path = routePath(route, call.path) + (query.size === 0 ? '' : `?${query}`);
   const { method } = route;
   if (route.raw) return { method, path, body: call.body, contentType: 'application/octet-stream' };
-  if (inQuery) return { method, path, body: undefined, contentType: undefined };
+  if (inQuery) return { method, path, body: undefined, contentType: undefined, stream: route.type === 'stream' };
   if (call.files.length > 0) return { method, path, ...(await multipart(pairs, call.files)) };
   return { method, path, body: Buffer.from(pairs.toString()), contentType: 'application/x-www-form-urlencoded' };
 }

@@ -38,8 +38,8 @@ export interface ExampleMachine {
   claimedUntil?: number;
 }
 
-/** What goes wrong: `hang` never answers, `stall` sends its headers and no byte, `break` breaks off in the middle of a list, a number is a status. */
-export type Fault = 'hang' | 'stall' | 'break' | 503 | 401 | undefined;
+/** What goes wrong: `hang` never answers, `stall` sends its headers and no byte, `half` stalls after the first byte, `break` breaks off in the middle of a list, a number is a status. */
+export type Fault = 'hang' | 'stall' | 'half' | 'break' | 503 | 401 | 400 | undefined;
 
 export interface ExampleCell {
   readonly name: string;
@@ -70,6 +70,7 @@ const routeIds = [
   'Machine.power_on',
   'Machine.query_power_state',
   'Machines.summary',
+  'Operations.summary',
   'Machines.is_registered',
   'Machines.ask',
   'Machines.claim',
@@ -91,6 +92,12 @@ const routeIds = [
   'Users.whoami',
   'Zones.create',
 ] as const satisfies readonly RouteId[];
+
+function halfThenNothing(): Readable {
+  const body = new Readable({ read: () => undefined });
+  body.push('{');
+  return body;
+}
 
 /** A list that ends in the middle of an element. */
 async function* broken(items: readonly unknown[]): AsyncGenerator<string> {
@@ -157,6 +164,7 @@ function handlersOf(cell: Omit<ExampleCell, 'url' | 'stop'>): Record<(typeof rou
         by_status: { ready: machines.filter(free).length },
         by_zone: Object.fromEntries(machines.map(({ zone }) => [zone, machines.filter((one) => one.zone === zone).length])),
       }),
+    'Operations.summary': () => json({ operations: 1, by_outcome: { done: 1 }, by_kind: { commission: 1 }, waits_for_hands: 0 }),
     'Machines.is_registered': (call) => json(machines.some((machine) => machine.hostname === call.params['mac_address'])),
     ...allocationHandlers(cell, { free, cheapest, shown }),
     'Machines.allocate': (call) => json(shown(cheapest(call)!)),
@@ -279,6 +287,8 @@ async function startCell(
         const fault = cell.faults.get(id) ?? cell.faults.get('all');
         if (fault === 'hang') await new Promise((resolve) => call.request.signal.addEventListener('abort', resolve));
         if (fault === 'stall') return stream(new Readable({ read: () => undefined }), 'application/json');
+        if (fault === 'half') return stream(halfThenNothing(), 'application/json');
+        if (fault === 400) throw fail('bad_request', { reason: 'Refused on purpose.' });
         if (fault === 503) throw fail('database_away', { program: 'cell' });
         if (fault === 401) throw fail('unauthorized');
         return handler(call);

@@ -181,6 +181,20 @@ describe('an Idempotency-Key', () => {
     expect(owners()).toEqual(['ann']);
   });
 
+  test('is not answered past a home that refuses the question: nobody else knows what it stands for', async () => {
+    const key = keyOf(2);
+    const once = await idOf(keyed(key));
+    cell(2).faults.set('Machines.ask', 400);
+    const refused = await keyed(key);
+    expect([refused.status, refused.headers.get('muster-error')]).toEqual([503, 'cell_absent']);
+    for (const one of fleet.cells) one.faults.set('Machines.ask', 400);
+    expect((await keyed(key)).status).toBe(400);
+    for (const one of fleet.cells) one.faults.clear();
+    fleet.mark('c2', 'drained');
+    expect(await idOf(keyed(key))).toBe(once);
+    expect(owners()).toEqual(['ann']);
+  });
+
   test('that cannot be settled takes nothing', async () => {
     const key = keyOf(3);
     cell(3).faults.set('Machines.settle_key', 503);

@@ -59,7 +59,7 @@ export function ask(
   encoded: Encoded,
   options: AskOptions = {},
 ): Promise<CellReply> {
-  const { method, path, body, contentType } = encoded;
+  const { method, path, body, contentType, stream = false } = encoded;
   const headers: Record<string, string> = {
     'x-request-id': call.request.id,
     ...(contentType === undefined ? {} : { 'content-type': contentType }),
@@ -67,7 +67,7 @@ export function ask(
     ...context.vouch(call, { name: cell.name, method, path }),
   };
   const { ms = context.callMs, firstByte = false, signal = call.request.signal } = options;
-  return context.line.send(cell, { method, path, headers, body }, { ms, firstByte, signal });
+  return context.line.send(cell, { method, path, headers, body, stream }, { ms, firstByte, signal });
 }
 
 /** Forward a call to one cell and pass its reply on as it comes. @throws Failure `cell_absent` or `unknown_outcome`. */

@@ -378,3 +378,23 @@ describe('the rest', () => {
     expect((await get('cells/c9/')).status).toBe(404);
   });
 });
+
+describe('a cell that stalls in the middle of a small reply', () => {
+  test('is absent from counts by the deadline of the call, and named', async () => {
+    cell(3).faults.set('Machines.summary', 'half');
+    const reply = await get('machines/?op=summary');
+    expect([reply.status, reply.headers.get('muster-cells')]).toEqual([200, 'asked=3 answered=2 absent=c3']);
+    expect(await reply.json()).toMatchObject({ machines: 6 });
+    const refused = await get('machines/?op=summary', { 'muster-partial': 'refuse' });
+    expect([refused.status, refused.headers.get('muster-error')]).toEqual([503, 'partial_refused']);
+  });
+});
+
+test('how far a bulk call is, nobody says while a cell is absent that may be at work on it', async () => {
+  const all = await get('operations/?op=summary&bulk=b1');
+  expect(await all.json()).toMatchObject({ operations: 3, by_outcome: { done: 3 } });
+  await cell(3).stop();
+  const refused = await get('operations/?op=summary&bulk=b1');
+  expect([refused.status, refused.headers.get('muster-error')]).toEqual([503, 'partial_refused']);
+  expect((await get('operations/?op=summary')).status).toBe(200);
+});

@@ -25,7 +25,8 @@ function answer(cell: CellEntry, all: readonly Shown[], order: ListOrder, after:
     .filter((one) => after === undefined || compare(one, { hostname: decodeURIComponent(value), system_id: id }) > 0);
   const page = behind.slice(0, limit);
   const next = behind.length > limit ? { 'muster-next': placeOf(page.at(-1), order) } : undefined;
-  return { cell, status: 200, headers: { ...next }, body: Readable.from([Buffer.from(JSON.stringify(page))], { objectMode: false }) };
+  const body = Readable.from([Buffer.from(JSON.stringify(page))], { objectMode: false });
+  return { cell, status: 200, headers: { ...next }, body, until: performance.now() + 60_000 };
 }
 
 /** All pages through the front. Returns them, and how many machines the cells were asked for. */

@@ -30,14 +30,21 @@ export interface AllocateOptions {
 /** Events of work that runs at the same time, taken one by one. */
 function mailbox() {
   const waiting: Event[] = [];
+  let broken: { readonly error: unknown } | undefined;
   let wake: (() => void) | undefined;
   return {
     put: (event: Event): void => {
       waiting.push(event);
       wake?.();
     },
+    /** What nobody foresaw ends the call; a claim that is under way frees itself. */
+    fail: (error: unknown): void => {
+      broken ??= { error };
+      wake?.();
+    },
     take: async (): Promise<Event> => {
-      while (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      while (waiting.length === 0 && !broken) await new Promise<void>((resolve) => (wake = resolve));
+      if (broken) throw broken.error;
       return waiting.shift()!;
     },
   };
@@ -52,7 +59,7 @@ async function walk(context: FrontContext, call: LooseCall, plan: Plan, found: F
   const effects = allocateEffects(context, call, found);
   const cellOf = (name: string): CellEntry | undefined => cellNamed(context.registry, name);
   const mail = mailbox();
-  const begin = (work: Promise<Event>): void => void work.then(mail.put, () => undefined);
+  const begin = (work: Promise<Event>): void => void work.then(mail.put, mail.fail);
   /** `cell` was known when it was asked; should it have left the registry since, it does not answer. */
   const at = (name: string, work: (cell: CellEntry) => Promise<Event>, absent: Event): void => {
     const cell = cellOf(name);
@@ -122,14 +129,15 @@ export function reachAllocate(options: AllocateOptions): Reach {
     const end = await walk(context, call, planOf(context, call, options, found), found);
     call.reply.header('Muster-Cells', cellsHeader(all, found));
     // Where others knew what to do, a cell that refused is behind and says nothing of the constraints.
-    const refused = found.reports.length === 0 && end.do === 'nothing_fits' ? found.refused : undefined;
+    const nothing = end.do === 'nothing_fits' || end.do === 'key_absent';
+    const refused = found.reports.length === 0 && nothing ? found.refused : undefined;
     if (!refused) found.refused?.body.destroy();
     if (end.do === 'deliver' && found.delivered) return found.delivered;
     if (end.do === 'give_up') throw fail('unknown_outcome', { cell: end.cell, system_id: end.machine });
+    if (refused) return passed(refused);
     if (end.do === 'key_absent') throw fail('cell_absent', { cell: end.home });
     if (end.do === 'key_mismatch') throw fail('idempotency_mismatch');
     if (end.do === 'abandon') throw call.request.signal.reason;
-    if (refused) return passed(refused);
     throw nothingFits(call, end.do === 'nothing_fits' && end.unsure, found);
   };
 }

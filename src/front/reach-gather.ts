@@ -43,6 +43,27 @@ function shortfall(route: Pick<Route, 'partial' | 'names'>, call: LooseCall, ans
   return answers.good.length === 0 ? fail('cell_absent', { cell: namesOf(answers.absent) }) : undefined;
 }
 
+/** Small replies to their ends. A cell that breaks off or stalls in the middle is absent. */
+async function readWhole(answers: Answers): Promise<{ readonly whole: Answers; readonly replies: readonly unknown[] }> {
+  const read = await Promise.all(
+    answers.good.map(async (reply) => {
+      try {
+        return { reply, value: await jsonOf(reply) };
+      } catch (error) {
+        if (error instanceof Absent) return undefined;
+        throw error;
+      }
+    }),
+  );
+  const there = read.filter((one) => one !== undefined);
+  const good = there.map(({ reply }) => reply);
+  const heard = new Set(good.map((reply) => reply.cell));
+  return {
+    whole: { ...answers, good, absent: answers.asked.filter((cell) => !heard.has(cell)) },
+    replies: there.map(({ value }) => value),
+  };
+}
+
 /** Before something is done in all cells: is each of them there? @throws Failure `partial_refused`. */
 async function refuseUnlessAllAreThere(context: FrontContext, call: LooseCall, cells: readonly CellEntry[]): Promise<void> {
   const version = await encodeCall(routes['Version.read'], { path: {}, fields: {}, files: [], body: undefined });
@@ -104,11 +125,14 @@ export const reachGather: Reach = async (context, { id, route }, call) => {
     if (kind === 'list') return await gatherList(answers.good, call, { order, page });
     const [only] = answers.good;
     if (kind === 'page' && only && !several) return passed(only);
-    const replies = await Promise.all(answers.good.map(jsonOf));
+    const { whole, replies } = await readWhole(answers);
+    call.reply.header('Muster-Cells', musterCells(whole));
+    const missing = shortfall(route, call, whole);
+    if (missing && kind !== 'either') throw missing;
     if (kind === 'page') return mergeEventPages(replies, call.fields['limit']?.at(-1));
     const merged = mergeReplies(kind, replies);
     // One cell that says yes is enough; nobody may say no for an absent one.
-    if (short && merged !== true) throw short;
+    if (missing && merged !== true) throw missing;
     return merged;
   } catch (error) {
     drop(answers.good);

@@ -69,7 +69,12 @@ async function refuseWhileInUse(context: FrontContext, call: LooseCall, { what, 
   const encoded = await encodeCall(route, carried(given));
   const answers = await askAll(context, call, context.registry.list(), () => encoded);
   drop(answers.refused);
-  // A cell that does not know the thing refuses the question: nothing of it is there.
+  // A cell that does not know the thing has nothing of it. Any other refusal says nothing: the question was not understood, or not allowed.
+  const unsaid = answers.refused.filter((reply) => reply.status !== 404);
+  if (unsaid.length > 0) {
+    drop(answers.good);
+    throw partialRefused(unsaid.map((reply) => reply.cell));
+  }
   const using = await Promise.all(
     answers.good.map(async (reply) => {
       const used = uses(await jsonOf(reply).catch(() => undefined));

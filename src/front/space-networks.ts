@@ -38,7 +38,7 @@ export function withNetworks(context: FrontContext, read: LooseHandler): LooseHa
     }
     const told = await Promise.all(
       answers.good.map(async (reply) => {
-        const spaces = await jsonOf(reply);
+        const spaces = await jsonOf(reply).catch(() => undefined);
         if (!areSpaces.Check(spaces)) throw partialRefused([reply.cell]);
         return spaces;
       }),

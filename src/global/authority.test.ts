@@ -47,7 +47,7 @@ describe('two processes over one database', () => {
     const names = Array.from({ length: 60 }, (_, at) => `zone-${at % 20}`);
     const won = await Promise.all(names.map((name, at) => addZone(at % 2 === 0 ? one : two, name)));
     expect(won.filter(Boolean)).toHaveLength(20);
-    const log = await readChanges(database.db, 'config', { epoch: 1, n: 0 }, 1000);
+    const log = await readChanges(database.db, 'config', { epoch: 1, n: 0 }, { limit: 1000, bytes: 1_000_000 });
     expect(log.map((change) => change.revision.n)).toEqual(Array.from({ length: 20 }, (_, at) => at + 1));
     await Promise.all([one.refresh(), two.refresh()]);
     expect(zoneNames(one)).toEqual(zoneNames(two));

@@ -36,8 +36,10 @@ export type Batch = Static<typeof BatchShape>;
 
 const batchCheck = Compile(BatchShape);
 
-/** Seals are longer than their JSON by a third. 64 MiB holds some 200,000 documents; more is a mistake or an attack. */
+/** Of changes. Seals are longer than their JSON by a third; the hub cuts at 16 MiB of JSON, so more is a mistake or an attack. */
 export const largestBatch = 64 * 1024 * 1024;
+/** A snapshot cannot be cut. 384 MiB: the longest string that V8 has is 512 MiB, and a replica reads that many in some ten seconds. */
+const snapshotTimes = 6;
 
 export type Judgement =
   | { readonly verdict: 'apply'; readonly slice: Slice }
@@ -58,7 +60,7 @@ export function sealBatch(key: KeyObject, batch: Batch): string {
 
 /**
  * May this text be applied by a replica that is at `position` of `stream` (undefined: it has nothing) and trusts `key` (any of several)?
- * `largest`: bytes a batch may have.
+ * `largest`: bytes that changes may have; a snapshot may have six times as many.
  */
 export function judgeBatch(
   text: string,
@@ -67,11 +69,13 @@ export function judgeBatch(
   position: Revision | undefined,
   largest: number = largestBatch,
 ): Judgement {
-  if (text.length > largest) return refuse('oversized', `a batch of ${text.length} bytes; the limit is ${largest}`);
+  const oversized = (limit: number) => refuse('oversized', `a batch of ${text.length} bytes; the limit is ${limit}`);
+  if (text.length > largest * snapshotTimes) return oversized(largest * snapshotTimes);
   if (peekSeal(text) === undefined) return refuse('not_json', 'a batch that is no sealed JSON');
   const claims = unsealAny([key].flat(), text);
   if (claims === undefined) return refuse('unsigned', "a batch that the hub's key did not sign");
   if (!batchCheck.Check(claims)) return refuse('malformed', 'a signed batch of an unknown shape');
+  if (claims.form === 'changes' && text.length > largest) return oversized(largest);
   if (claims.stream !== stream) return refuse('malformed', `a batch of the stream ${claims.stream} where ${stream} was asked for`);
   return judgeOrder(claims, position);
 }

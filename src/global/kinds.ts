@@ -146,3 +146,6 @@ export function nameOf(body: Readonly<Record<string, unknown>>): string | undefi
   const name = body['username'] ?? body['name'];
   return typeof name === 'string' ? name : undefined;
 }
+
+/** Kinds of which the retired are forgotten in the end: nothing refers to a key, and signing in retires one each time. */
+export const forgottenKinds = ['token', 'sshkey'] as const satisfies readonly Kind[];

@@ -4,7 +4,7 @@
  */
 import type { Document, GlobalReader, Slice } from './document.ts';
 import { revocationSlack } from './session.ts';
-import { nameOf, readable, type BodyOf, type Kind } from './kinds.ts';
+import { forgottenKinds, nameOf, readable, type BodyOf, type Kind } from './kinds.ts';
 import { beginning, compareRevisions, type Revision, type Stream } from './revision.ts';
 
 interface Shelf {
@@ -87,6 +87,15 @@ export class GlobalMemory implements GlobalReader {
     const before = Math.floor(now / 1000) - revocationSlack;
     const shelf = this.#shelves.get('revocation');
     for (const [id, body] of this.entries('revocation')) if (body.until < before) shelf?.documents.delete(id);
+  }
+
+  /** Forget API keys and SSH keys that were retired `kept` changes ago or more. No revision, likewise. */
+  dropRetiredKeys(kept: number): void {
+    const before = this.revision('access').n - kept;
+    for (const kind of forgottenKinds) {
+      const documents = this.#shelves.get(kind)?.documents;
+      for (const [id, { retired, revision }] of documents ?? []) if (retired && revision.n <= before) documents?.delete(id);
+    }
   }
 
   #clear(stream: Stream): void {

@@ -9,6 +9,7 @@ import { judgeBatch, type Judgement } from './batch.ts';
 import {
   announce,
   clearDocuments,
+  dropRetiredKeys,
   dropRevocations,
   ensureStreams,
   lockRevision,
@@ -21,7 +22,7 @@ import { asGlobalDatabase, type GlobalTables } from './db/global-tables.ts';
 import type { Slice } from './document.ts';
 import type { HubTrust, TrustedKey } from './hub-trust.ts';
 import { GlobalMemory } from './memory.ts';
-import { beginning, compareRevisions, formatRevision, streams, type Revision, type Stream } from './revision.ts';
+import { beginning, compareRevisions, formatRevision, keptChanges, streams, type Revision, type Stream } from './revision.ts';
 import { publicKeyText } from './signing-key.ts';
 
 /** Where a program's findings go. */
@@ -43,15 +44,15 @@ export interface Replica {
   accept(stream: Stream, text: string, renew?: () => Promise<void>): Promise<Judgement['verdict']>;
   /** Read what another process of the same cell has applied. */
   refresh(): Promise<void>;
-  /** Forget what has lost its meaning by `now`, ms since 1970 by the hub's clock. */
-  trim(now: number): Promise<void>;
+  /** Forget what has lost its meaning by `now`, ms since 1970 by the hub's clock. `kept`: for tests. */
+  trim(now: number, kept?: number): Promise<void>;
 }
 
 export interface ReplicaOptions {
   /** Who may sign batches: one key, or a trust that moves with the hub's key. */
   readonly hubKey: KeyObject | HubTrust;
   readonly findings: FindingDoor;
-  /** Bytes a batch may have; default 64 MiB. */
+  /** Bytes that a batch of changes may have; default 64 MiB. A snapshot may have six times as many. */
   readonly largest?: number;
 }
 
@@ -70,7 +71,10 @@ export function memoryReplica(options: ReplicaOptions): Replica {
     memory,
     accept: acceptor(home, memory, options),
     refresh: async () => undefined,
-    trim: async (now) => memory.dropRevocations(now),
+    trim: async (now, kept = keptChanges) => {
+      memory.dropRevocations(now);
+      memory.dropRetiredKeys(kept);
+    },
   };
 }
 
@@ -94,9 +98,11 @@ export async function databaseReplica<Schema>(given: Database<Schema>, options: 
     await refresh();
     return judgement;
   };
-  const trim = async (now: number): Promise<void> => {
+  const trim = async (now: number, kept = keptChanges): Promise<void> => {
     memory.dropRevocations(now);
     await dropRevocations(database.db, now);
+    memory.dropRetiredKeys(kept);
+    await dropRetiredKeys(database.db, memory.revision('access'), kept);
   };
   return { memory, accept: acceptor(home, memory, options), refresh, trim };
 }

@@ -37,3 +37,6 @@ export function parseRevision(text: string): Revision | undefined {
   if (!match) return undefined;
   return { epoch: Number(match[1]), n: Number(match[2]) };
 }
+
+/** Entries of the log that the hub keeps of each stream: weeks of a busy fleet, some 10 MB. Retired keys are forgotten with them. */
+export const keptChanges = 10_000;

@@ -103,3 +103,16 @@ test('failed sign-ins are counted for a minute, by name and address', () => {
   expect(() => attempts.check('bob', '192.0.2.1', 2000)).not.toThrow();
   expect(() => attempts.check('ann', '192.0.2.1', 62_000)).not.toThrow();
 });
+
+test('of 50 guesses at once ten are looked at; an attempt that was right is given back', () => {
+  const attempts = new SignInAttempts();
+  let begun = 0;
+  for (let n = 0; n < 50; n += 1) {
+    try {
+      attempts.begin('ann', '192.0.2.1', 1000);
+      begun += 1;
+    } catch {}
+  }
+  expect(begun).toBe(10);
+  for (let n = 0; n < 50; n += 1) attempts.begin('bob', '192.0.2.9', 1000 + n)();
+});

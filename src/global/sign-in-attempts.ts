@@ -12,7 +12,24 @@ const limits = { both: 10, name: 60, client: 100 } as const;
 export class SignInAttempts {
   readonly #failures = new Map<string, number[]>();
 
-  /** `address`: the client's (`client-address.ts`). @throws Failure `too_many` after too many failures within the last minute. */
+  /**
+   * Count an attempt before its password is looked at, so that guesses that come at once do not all pass. `address`: the client's
+   * (`client-address.ts`). @returns to be called when the password was right, or nobody could tell: it gives the attempt back.
+   * @throws Failure `too_many` after too many failures within the last minute.
+   */
+  begin(username: string, address: string, now: number): () => void {
+    this.check(username, address, now);
+    this.failed(username, address, now);
+    return () => {
+      for (const [key] of keysOf(username, address)) {
+        const times = this.#failures.get(key) ?? [];
+        const at = times.indexOf(now);
+        if (at >= 0) this.#failures.set(key, times.toSpliced(at, 1));
+      }
+    };
+  }
+
+  /** @throws Failure `too_many`. */
   check(username: string, address: string, now: number): void {
     for (const [key, limit] of keysOf(username, address)) {
       if (this.#recent(key, now).length >= limit) throw fail('too_many', { what: 'wrong passwords', limit });

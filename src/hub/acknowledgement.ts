@@ -12,7 +12,7 @@ import type { HubTables } from './db/hub-tables.ts';
 const patienceMs = 2_000;
 
 export interface Acknowledgements extends AsyncDisposable {
-  /** Names of connected programs that have not applied this write after at most 2 s. */
+  /** Names of programs that were connected at the write or since, and have not applied it after at most 2 s. */
   settled(written: Written<unknown>): Promise<readonly string[]>;
 }
 
@@ -21,16 +21,19 @@ export function openAcknowledgements(database: Database<HubTables>): Acknowledge
   return {
     settled: async ({ stream, revision }) => {
       const until = performance.now() + patienceMs;
+      // Who falls silent meanwhile is waited for no longer, but has not applied it either: it may have got a batch that it cannot apply.
+      const known = new Set<string>();
       for (;;) {
         // Before the look, so that an acknowledgement during it is not missed.
         const rest = until - performance.now();
         const stop = new AbortController();
         const woken = wakeups.wait(Math.max(0, Math.min(rest, 500)), stop.signal);
-        const lagging = await readLagging(database.db, stream, revision);
-        if (lagging.length === 0 || rest <= 0) {
+        const lagging = await readLagging(database.db, stream, revision, [...known]);
+        if (rest <= 0 || !lagging.some(({ connected }) => connected)) {
           stop.abort();
-          return lagging;
+          return [...new Set(lagging.map(({ name }) => name))];
         }
+        for (const { process } of lagging) known.add(process);
         await woken;
         // Acknowledgements come in swarms; look once for several.
         await sleep(5);

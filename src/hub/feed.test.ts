@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from 'kysely';
 import { testDatabase, type TestDatabase } from '../../test/postgres.ts';
 import { Authority } from '../global/authority.ts';
+import { largestBatch } from '../global/batch.ts';
 import { memoryReplica, type Replica } from '../global/replica.ts';
 import { generateSigningKey } from '../global/signing-key.ts';
 import type { HubTables } from './db/hub-tables.ts';
@@ -83,6 +84,42 @@ describe('a replica that asks', () => {
   test('never caused a finding', () => expect(findings).toEqual([]));
 });
 
+test('what one write put on the log goes out in batches that a replica takes, by bytes and by count; a snapshot may be larger', async () => {
+  // A 256th of the real limits.
+  const largest = largestBatch / 256;
+  const small = createFeed(authority, () => key, { bytes: 64 << 10 });
+  const report = (finding: unknown) => void findings.push(finding);
+  const follower = memoryReplica({ hubKey: key.publicKey, findings: { report }, largest });
+  const take = async (from: Feed): Promise<number[]> => {
+    const lengths: number[] = [];
+    for (;;) {
+      const text = await from.changes('config', follower.memory.revision('config'));
+      if ((await follower.accept('config', text)) !== 'apply') return lengths;
+      lengths.push(text.length);
+    }
+  };
+  const put = (first: number, count: number, comment: string) =>
+    authority.write('config', 'test', (draft) => {
+      for (let id = first; id < first + count; id += 1)
+        draft.put('tag', id, { id, name: `t${id}`, definition: '', comment, kernel_opts: '' });
+    });
+  const [snapshot = 0] = await take(small);
+  expect(snapshot).toBeGreaterThan(largest);
+  // 300 KiB of JSON, 400 sealed; the limit is 256.
+  await put(20_000, 25, 'x'.repeat(12 << 10));
+  const lengths = await take(small);
+  expect(lengths).toHaveLength(5);
+  expect(Math.max(...lengths)).toBeLessThan(largest / 2);
+  // One document that is larger than a batch should be still goes out.
+  await put(20_000, 2, 'x'.repeat(70 << 10));
+  expect(await take(small)).toHaveLength(2);
+  // One INSERT of the log would have 72,000 parameters; PostgreSQL takes 65,535.
+  await put(30_000, 8_000, '');
+  while ((await poll()) === 'apply');
+  expect(replica.memory.documents('config')).toEqual(authority.memory.documents('config'));
+  expect(findings).toEqual([]);
+});
+
 test('a hub whose database went back in time begins a new epoch, and its replicas take a snapshot', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-feed-test-'));
   const config = { folder, database_url: database.url, address: '127.0.0.1', port: 0, plain_address: '127.0.0.1', allow_plain: false };
@@ -99,7 +136,7 @@ test('a hub whose database went back in time begins a new epoch, and its replica
   expect(authority.memory.revision('access').epoch).toBe(2);
   expect(await poll()).toBe('apply');
   expect(replica.memory.revision('config')).toEqual(authority.memory.revision('config'));
-  expect(replica.memory.list('tag')).toHaveLength(4_500);
+  expect(replica.memory.list('tag')).toHaveLength(12_525);
   await zone(7, 'g');
   expect(await poll()).toBe('apply');
   expect(names()).toContain('g');

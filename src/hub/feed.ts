@@ -9,6 +9,8 @@ import type { SigningKey } from '../global/signing-key.ts';
 
 /** Changes in one batch; a replica that is further behind comes again at once. */
 const mostChanges = 2_000;
+/** Of bodies in one batch, with one document on top: far below what a replica refuses (`largestBatch`). */
+const changesBytes = 16 * 1024 * 1024;
 
 export interface Feed {
   /**
@@ -27,9 +29,15 @@ export interface Feed {
 export interface FeedOptions {
   /** The body as members can read it (`emission.ts`). */
   readonly bodyOf?: (document: Document) => Document['body'];
+  /** For tests; left out: 16 MiB. */
+  readonly bytes?: number;
 }
 
-export function createFeed(authority: Authority, key: () => SigningKey, { bodyOf = ({ body }) => body }: FeedOptions = {}): Feed {
+export function createFeed(
+  authority: Authority,
+  key: () => SigningKey,
+  { bodyOf = ({ body }) => body, bytes = changesBytes }: FeedOptions = {},
+): Feed {
   const { memory } = authority;
   const db: GlobalDb = authority.db;
   const sealed = (batch: Omit<Batch, 'documents'>, documents: readonly Document[]): string =>
@@ -45,7 +53,9 @@ export function createFeed(authority: Authority, key: () => SigningKey, { bodyOf
 
   const build = async (stream: Stream, after: Revision, now: Revision): Promise<string> => {
     if (after.epoch !== now.epoch || !(await logReachesBack(db, stream, after, now))) return snapshot(stream);
-    const documents = (await readChanges(db, stream, after, mostChanges)).filter(({ revision }) => compareRevisions(revision, now) <= 0);
+    const documents = (await readChanges(db, stream, after, { limit: mostChanges, bytes })).filter(
+      ({ revision }) => compareRevisions(revision, now) <= 0,
+    );
     // The log may have been trimmed since the look at how far it reaches back.
     if (documents.some(({ revision }, at) => revision.n !== after.n + 1 + at)) return snapshot(stream);
     const { revision: to = after, mark = '' } = documents.at(-1) ?? {};

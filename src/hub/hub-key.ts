@@ -23,6 +23,8 @@ export interface HubKey {
   rotate(by: string): Promise<void>;
   /** Take over what another process has announced. @throws Error when this process cannot have the new key any more. */
   refresh(): Promise<void>;
+  /** After `refresh`: drop the sealed private keys of a day ago that this folder has moved past. @throws what `refresh` does. */
+  forget(): Promise<void>;
   /** Aborted when the key changes; another one then. */
   changed(): AbortSignal;
   /** Called after every change. */
@@ -115,8 +117,21 @@ export async function openHubKey(folder: string, database: Database<HubTables>):
     const rotation = readRotation(text)!;
     await putRotation(database.db, { fromKey: rotation.from, toKey: rotation.to, announcement: text, sealedKey: null }, 'restored');
   }
-  await dropSealedKeys(database.db);
-  await refresh();
+  /** What lies behind this folder's key, which is on disk. A row beyond it may hold the only copy of the next key. */
+  const behind = (): string[] => {
+    const path: string[] = [];
+    for (let to: string | undefined = key.text; to !== undefined;) {
+      const text = announcements.find((one) => !path.includes(one) && readRotation(one)?.to === to);
+      to = text === undefined ? undefined : readRotation(text)?.from;
+      if (text !== undefined) path.push(text);
+    }
+    return path;
+  };
+  const forget = async (): Promise<void> => {
+    await refresh();
+    await dropSealedKeys(database.db, behind());
+  };
+  await forget();
   return {
     present: () => key,
     announcements: () => announcements,
@@ -130,6 +145,7 @@ export async function openHubKey(folder: string, database: Database<HubTables>):
       await refresh();
     },
     refresh,
+    forget,
     changed: () => changing.signal,
     onChange: (listener) => void listeners.push(listener),
   };

@@ -4,6 +4,7 @@ import { join as joinPath } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase, type TestDatabase } from '../../test/postgres.ts';
 import { openFrontGlobal, type FrontGlobal } from '../global/front-global.ts';
@@ -192,6 +193,22 @@ describe('following', () => {
     await db.deleteFrom('replica_progress').where('process', '=', 'stuck').execute();
   });
 
+  test('who falls silent during the write is named too: it may have got a batch that it cannot apply', async () => {
+    const { name } = await join(await request('cell', 'c-hung'));
+    const db = hub.base.database.db;
+    await db.insertInto('replica_progress').values({ role: 'cell', name, process: 'hung' }).execute();
+    const write = api('zones/', { form: { name: 'rack-hung' } });
+    await sleep(1_000);
+    await sql`update replica_progress set seen_at = now() - interval '30 seconds' where process = 'hung'`.execute(db);
+    expect((await write).headers.get('muster-lagging')).toBe('c-hung');
+    await db.deleteFrom('replica_progress').where('process', '=', 'hung').execute();
+  });
+
+  test('no cell is called hub', async () => {
+    const reply = await api('cells/', { form: { name: 'hub' } });
+    expect([reply.status, await reply.text()]).toEqual([400, expect.stringContaining('cannot be called hub')]);
+  });
+
   test('a joined cell keeps its replica in PostgreSQL, serves on without the hub, and catches up', async () => {
     const asked = await request('cell', 'c-17');
     const membership = await join(asked);
@@ -262,7 +279,7 @@ describe('following', () => {
   });
 
   test('waiting quietly is being connected; ending is not', async () => {
-    const lagging = () => readLagging(hub.base.database.db, 'config', { epoch: 1_000, n: 0 });
+    const lagging = async () => (await readLagging(hub.base.database.db, 'config', { epoch: 1_000, n: 0 })).map(({ name }) => name);
     {
       await using front = await openFront('f-quiet');
       await hub.authority.write('config', 'test', (draft) => draft.put('setting', 'maas_name', { value: 'quiet' }));

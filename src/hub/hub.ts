@@ -30,6 +30,7 @@ import { replicaHandlers } from './api/replica.ts';
 import { configProblem, type HubConfig } from './config.ts';
 import { createEmission, type Emission } from './emission.ts';
 import { createFeed } from './feed.ts';
+import { asHub } from './db/join-token-store.ts';
 import { openHubDatabase, type HubDatabase } from './hub-database.ts';
 import { openHubKey, type HubKey } from './hub-key.ts';
 import { invite, type Invitation } from './invitation.ts';
@@ -88,7 +89,7 @@ export function hubHandlers({ authority, key, settled, emission, uploads, versio
     ...createGlobalHandlers(to, { reader }, { db: authority.db, key: key.present, sessionKeys: key.sessionKeys }),
     ...registryHandlers({ authority, to, key: key.present }),
     ...replicaHandlers({ authority, feed, key, emission }),
-    ...joinHandlers(to, key.present),
+    ...joinHandlers(asHub(authority.db), to, key.present),
     ...handOverHandlers(authority, to),
     ...hubKeyHandlers(key),
     ...imageHandlers(uploads),
@@ -126,6 +127,7 @@ export async function createHub({ config, version, log, pages, checkReplies }: H
   const handlers = hubHandlers({ authority, key, settled, emission, uploads, version });
   const trim = async () => {
     await trimHub(authority);
+    await key.forget();
     await emission.refresh();
   };
   stack.use(keepTrimmed(trim, (error) => log.warn({ err: error }, 'the hub could not be trimmed')));

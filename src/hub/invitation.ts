@@ -46,6 +46,8 @@ export async function invite(
   { role, name, replace = false }: Invited,
   by: string,
 ): Promise<Invitation> {
+  if (role === 'cell' && name === 'hub')
+    throw invalid({ name: ["A cell cannot be called hub: what a front says of a caller is for one name, and that is the hub's."] });
   const token = randomSecret(32);
   const { value } = await authority.write('config', by, async (draft) => {
     const db = asHub(draft.db);

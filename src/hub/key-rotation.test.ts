@@ -1,8 +1,9 @@
 import { sign } from 'node:crypto';
-import { copyFile, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join as joinPath } from 'node:path';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, openHubFleet, type HubFleet } from '../../test/hub-fleet.ts';
 import { testDatabase, type TestDatabase } from '../../test/postgres.ts';
@@ -15,6 +16,9 @@ import { globalMigrations } from '../global/migrations.ts';
 import { pinnedFetch } from '../global/pinned-fetch.ts';
 import { fingerprintOf, generateSigningKey } from '../global/signing-key.ts';
 import type { CallRequest } from '../http/handler.ts';
+import type { Database } from '../postgres/database.ts';
+import type { HubTables } from './db/hub-tables.ts';
+import { openHubKey } from './hub-key.ts';
 import type { Hub } from './hub.ts';
 
 let fleet: HubFleet;
@@ -209,6 +213,40 @@ test('killed between the commit and the new file, the hub takes over its own cha
   const restored = await fleet.start('hub-4');
   expect((await (await fetch(`${restored.plainUrl}/replica/keys/`)).text()).trim().split('\n').toSorted()).toEqual(chain.toSorted());
   await restored.close(0);
+});
+
+test('killed between the commit and the new file and off for more than a day, the hub still has its new key; rows behind it are dropped', async () => {
+  const sibling = await fleet.start('hub-5');
+  const before = fleet.hub.fingerprint;
+  await sibling.close(0);
+  const after = await rotate();
+  expect(after).not.toBe(before);
+  // hub-5 has the old key file; nobody runs that could have taken the row's key, as of a hub of one process.
+  await sql`update hub_key_rotation set at = at - interval '2 days'`.execute(fleet.database.db);
+  const back = await fleet.start('hub-5');
+  expect(back.fingerprint).toBe(after);
+  const { rows } = await sql`select 1 from hub_key_rotation where sealed_key is not null`.execute(fleet.database.db);
+  expect(rows).toEqual([]);
+  await back.close(0);
+});
+
+test('trimming keeps the sealed key of a change that this folder could not take over, until it could', async () => {
+  const folder = joinPath(fleet.folder, 'hub-6');
+  await (await fleet.start('hub-6')).close(0);
+  const key = await openHubKey(folder, fleet.database as unknown as Database<HubTables>);
+  // A folder stands where the new file would be written.
+  const inTheWay = joinPath(folder, `signing-key.pem.${process.pid}.new`);
+  await mkdir(inTheWay);
+  const after = await rotate();
+  await sql`update hub_key_rotation set at = at - interval '2 days'`.execute(fleet.database.db);
+  await expect(key.forget()).rejects.toThrow('EISDIR');
+  const sealed = async () =>
+    (await sql`select 1 from hub_key_rotation where sealed_key is not null`.execute(fleet.database.db)).rows.length;
+  expect(await sealed()).toBe(1);
+  await rmdir(inTheWay);
+  await key.forget();
+  expect(fingerprintOf(key.present().text)).toBe(after);
+  expect(await sealed()).toBe(0);
 });
 
 test('somebody else at the address, with a chain that one key has not signed, is not followed and becomes a finding', async () => {

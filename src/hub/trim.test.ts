@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { testDatabase, type TestDatabase } from '../../test/postgres.ts';
+import { addToken } from '../global/api/account.ts';
 import { Authority } from '../global/authority.ts';
 import { databaseReplica, memoryReplica, type Replica } from '../global/replica.ts';
 import { generateSigningKey } from '../global/signing-key.ts';
@@ -98,12 +99,67 @@ test('sign-outs are forgotten an hour after their session would have ended, at t
   }
 });
 
+test('keys that were retired are forgotten with their log, at the hub and by every replica; users, and keys that are good, are not', async () => {
+  const replicas = [memoryReplica(options), await databaseReplica(cellDatabase, options)];
+  const user = (id: number) => ({ id, username: `u${id}`, email: '', is_superuser: false, is_local: true, generation: 1 });
+  await authority.write('access', 'test', (draft) => {
+    draft.put('user', 100, user(100));
+    draft.put('user', 101, user(101));
+    draft.retire('user', 101);
+    draft.put('sshkey', 102, { id: 102, user: 100, key: 'k', keysource: null });
+    draft.retire('sshkey', 102);
+  });
+  // As `accounts/authenticate/` does with a consumer's name.
+  for (let n = 0; n < 30; n += 1) await authority.write('access', 'test', (draft) => addToken(draft, 100, 'maas', true));
+  for (const replica of replicas) while ((await poll(replica, 'access')) === 'apply');
+  const count = (documents: readonly { kind: string }[]): number =>
+    documents.filter(({ kind }) => kind === 'token' || kind === 'sshkey').length;
+  for (const { memory } of [authority, ...replicas]) expect(count(memory.documents('access'))).toBe(31);
+  await trimHub(authority, 20);
+  for (const replica of replicas) await replica.trim(Date.now(), 20);
+  const again = await Authority.open(database);
+  const restarted = await databaseReplica(cellDatabase, options);
+  for (const { memory } of [authority, again, restarted, ...replicas]) {
+    // The 20 newest changes are 10 retired keys and 10 that were good, of which one still is.
+    expect(count(memory.documents('access'))).toBe(11);
+    expect(memory.list('token')).toHaveLength(1);
+    expect(memory.get('user', 100)).toBeDefined();
+    expect(memory.isRetired('user', 101)).toBe(true);
+  }
+  await authority.write('access', 'test', (draft) => addToken(draft, 100, 'maas', true));
+  for (const replica of [...replicas, restarted]) {
+    while ((await poll(replica, 'access')) === 'apply');
+    expect(replica.memory.documents('access')).toEqual(authority.memory.documents('access'));
+  }
+});
+
+test('a user has at most 1,000 API keys, and is told so; a key that replaces one still comes', async () => {
+  const add = (count: number, name: string, replaces: boolean) =>
+    authority.write('access', 'test', (draft) => {
+      for (let n = 0; n < count; n += 1) addToken(draft, 200, name, replaces);
+    });
+  await authority.write('access', 'test', (draft) =>
+    draft.put('user', 200, { id: 200, username: 'many', email: '', is_superuser: false, is_local: true, generation: 1 }),
+  );
+  for (let n = 0; n < 10; n += 1) await add(100, `n-${n}`, false);
+  await expect(add(1, 'more', false)).rejects.toThrow('This user has 1000 API keys');
+  await add(1, 'n-3', true);
+  expect(authority.memory.list('token').filter(({ user }) => user === 200)).toHaveLength(901);
+});
+
 test('polls of processes that ended a day ago are forgotten', async () => {
   const row = (process: string, seen_at: Date) => ({ role: 'cell' as const, name: 'c', process, seen_at });
   await database.db
     .insertInto('replica_progress')
-    .values([row('old', new Date(Date.now() - 90_000_000)), row('new', new Date())])
+    .values([
+      row('old', new Date(Date.now() - 90_000_000)),
+      row('new', new Date()),
+      { ...row('away', new Date(Date.now() - 90_000_000)), name: 'away' },
+    ])
     .execute();
   await trimHub(authority);
-  expect(await database.db.selectFrom('replica_progress').select('process').execute()).toEqual([{ process: 'new' }]);
+  expect(await database.db.selectFrom('replica_progress').select('process').orderBy('process').execute()).toEqual([
+    { process: 'away' },
+    { process: 'new' },
+  ]);
 });

@@ -1,24 +1,24 @@
 /** What the hub forgets, every ten minutes, so that nothing in its database grows for ever. A follower that is older gets a snapshot. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Authority } from '../global/authority.ts';
-import { dropOldChanges, dropRevocations } from '../global/db/document-store.ts';
-import { dropSealedKeys } from './db/key-rotation-store.ts';
+import { keptChanges } from '../global/revision.ts';
+import { dropOldChanges, dropRetiredKeys, dropRevocations } from '../global/db/document-store.ts';
 import { dropOldProgress } from './db/progress-store.ts';
 import { asHub } from './db/join-token-store.ts';
 
-/** Entries of the log that are kept of each stream: weeks of a busy fleet, some 10 MB. */
-const keptChanges = 10_000;
 const everyMs = 600_000;
 
 /** Once. `kept`: for tests. Sign-outs are forgotten an hour after their session would have ended. */
 export async function trimHub(authority: Authority, kept: number = keptChanges): Promise<void> {
   const { db, memory } = authority;
   await dropOldChanges(db, kept);
+  // As the log: whoever is farther behind gets a snapshot, without them.
+  await dropRetiredKeys(db, memory.revision('access'), kept);
+  memory.dropRetiredKeys(kept);
   const now = Date.now();
   await dropRevocations(db, now);
   memory.dropRevocations(now);
   await dropOldProgress(asHub(db));
-  await dropSealedKeys(asHub(db));
 }
 
 /** Until disposed. Two processes of a hub may do it at the same moment. */

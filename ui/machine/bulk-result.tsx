@@ -6,7 +6,7 @@ import { counted } from '../amount.ts';
 import { client, errorText } from '../api.ts';
 import type { MachineRow } from '../machine-list.ts';
 import { Framed } from '../parts/dialog.tsx';
-import { progressOf, reasonsOf, type BulkReply } from './bulk.ts';
+import { isUnderWay, progressOf, reasonsOf, type BulkReply } from './bulk.ts';
 
 /** Milliseconds between two looks; counting costs each cell one statement. */
 const every = 2000;
@@ -59,7 +59,7 @@ function BulkProgress({ bulk }: { readonly bulk: string }) {
   const counts = useQuery({
     queryKey: ['bulk', bulk],
     queryFn: ({ signal }) => client.call('Operations.summary', {}, { bulk: [bulk] }, { signal }),
-    refetchInterval: (query) => ((query.state.data?.by_outcome['live'] ?? 1) > 0 ? every : false),
+    refetchInterval: (query) => (isUnderWay(query.state.data, query.state.error) ? every : false),
   });
   if (counts.isError) return <p className="bad">How far they are could not be read: {errorText(counts.error)}</p>;
   if (!counts.data) return null;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { lifecycle, type MachineState } from '../../src/contract/lifecycle.ts';
 import { routes, type RouteId } from '../../src/contract/routes.ts';
-import { bulkActions, bulkTable, fitting, progressOf, reasonsOf, type BulkOutcome } from './bulk.ts';
+import { ApiError } from '../../src/http/client.ts';
+import { bulkActions, bulkTable, fitting, isUnderWay, progressOf, reasonsOf, type BulkOutcome } from './bulk.ts';
 
 const admin = { username: 'root', admin: true };
 const ann = { username: 'ann', admin: false };
@@ -11,6 +12,13 @@ const machine = (state: MachineState, more: { owner?: string; locked?: boolean }
   locked: false,
   operation: null,
   ...more,
+});
+
+test('work is looked at until none of it lives, also while an absent cell keeps it from being counted', () => {
+  const counts = (live: number) => ({ operations: 9, by_outcome: { done: 9 - live, live }, by_kind: {}, waits_for_hands: 0 });
+  const refused = (status: number) => new ApiError({ status, code: undefined, text: '', retryAfter: undefined, fields: undefined });
+  expect([isUnderWay(undefined, null), isUnderWay(counts(1), null), isUnderWay(counts(0), null)]).toEqual([true, true, false]);
+  expect([isUnderWay(counts(0), refused(503)), isUnderWay(counts(0), refused(403))]).toEqual([true, false]);
 });
 
 test('each action is a route, for whom its policy says', () => {

@@ -1,5 +1,6 @@
 /** What can be asked of all shown machines at once, and what came of it in words. Pure, but for the call itself. */
 import type { RouteReply } from '../../src/contract/routes.ts';
+import { ApiError } from '../../src/http/client.ts';
 import { client } from '../api.ts';
 import type { Person } from '../session.ts';
 import { disabledReason, type JudgedMachine } from './action.ts';
@@ -94,6 +95,12 @@ export function reasonsOf(outcomes: readonly BulkOutcome[], nameOf: (systemId: s
 export function progressOf(counts: OperationCounts): { readonly total: number; readonly ended: number; readonly failed: number } {
   const of = (outcome: string) => counts.by_outcome[outcome] ?? 0;
   return { total: counts.operations, ended: counts.operations - of('live'), failed: of('failed') + of('aborted') };
+}
+
+/** Look again? Yes before the first answer, and while a cell that is absent keeps one from being given (503): it may be at work. */
+export function isUnderWay(counts: OperationCounts | undefined, error: unknown): boolean {
+  if (error instanceof ApiError && error.status === 503) return true;
+  return counts === undefined || (counts.by_outcome['live'] ?? 0) > 0;
 }
 
 export interface BulkChoices extends Pick<ActionChoices, 'erase'> {

@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { cellApi, type CellApi, type Fields, type Person } from '../../../test/cell-api.ts';
 import { through } from '../../../test/through-front.ts';
 import { openDatabase } from '../../postgres/database.ts';
+import { careForClaims } from '../claim-care.ts';
 import { forgetClaims, freeUnconfirmed, tellUndelivered } from '../db/claim-store.ts';
 import type { CellTables } from '../db/schema.ts';
 
@@ -264,6 +265,24 @@ describe('ask, claim, confirm', () => {
     expect([claimed.value.status, confirmed.value.status]).toEqual([200, 200]);
     const shown = await cell.database.countStatements(() => cell.ask('ann', 'GET', `machines/${idOf(claimed.value)}/`));
     expect([claimed.statements.length, confirmed.statements.length]).toEqual([2, 1 + shown.statements.length]);
+  });
+
+  test('what cannot be listed or forgotten keeps no machine from being freed', async () => {
+    const [id] = await cell.fleet(1);
+    const claim = randomUUID();
+    await own('ann', 'claim', { claim });
+    await sql`update machine set confirm_by = now() - interval '1 second' where claim_id = ${claim}::uuid`.execute(cell.database.db);
+    await sql`alter table finding rename to finding_away`.execute(cell.database.db);
+    await sql`alter table idempotency rename to idempotency_away`.execute(cell.database.db);
+    try {
+      await expect(careForClaims(cell.database)).rejects.toThrow('finding');
+    } finally {
+      await sql`alter table finding_away rename to finding`.execute(cell.database.db);
+      await sql`alter table idempotency_away rename to idempotency`.execute(cell.database.db);
+    }
+    const { rows } = await sql<{ status: number }>`select status from machine where system_id = ${id}`.execute(cell.database.db);
+    expect(rows).toEqual([{ status: 4 }]);
+    expect(await careForClaims(cell.database)).toBe(0);
   });
 
   test('what was confirmed and never delivered is listed, until the front says so or the owner does something with it', async () => {

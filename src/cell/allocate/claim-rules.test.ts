@@ -71,6 +71,8 @@ const everything: Command[] = [
   ann('free_claim', 3),
   { do: 'lapse', claim: 3 },
 ];
+/** A machine that is given back before its claim was confirmed. */
+const givenBack: Command[] = [ann('claim', 0), { do: 'give_back', machine: 0 }, ann('confirm', 0), ann('claim', 0), ann('free_claim', 0)];
 
 const post = (who: Person, op: string, fields: Fields, headers: Record<string, string> = {}) =>
   cell.askCell(who, 'POST', `machines/?op=${op}`, fields, headers);
@@ -104,10 +106,7 @@ test('whatever comes in whatever order, the cell does with claims and keys what 
         await cell.askCell('admin', 'POST', `machines/${machine}/?op=release`);
         // Releasing switches the machine off first; what is about claims happened when it was asked.
         await sql`update operation set outcome = 'done' where system_id = ${machine}`.execute(cell.database.db);
-        await sql`
-          update machine set status = 4, owner = null, claim_id = null, confirm_by = null where system_id = ${machine}`.execute(
-          cell.database.db,
-        );
+        await sql`update machine set status = 4, owner = null where system_id = ${machine}`.execute(cell.database.db);
         model.giveBack(machine);
       } else if (one.do === 'settle_key') {
         const wanted = { cell: '17', claim: idOf(one.claim), machine: 'x', request: one.request };
@@ -139,10 +138,28 @@ test('whatever comes in whatever order, the cell does with claims and keys what 
       select system_id, claim_id from machine where claim_id is not null order by system_id`.execute(cell.database.db);
     expect(rows.map((row) => [row.system_id, row.claim_id])).toEqual([...model.holders].sort());
   });
-  await fc.assert(property, { numRuns: 40, endOnFailure: true, examples: [[everything]] });
+  await fc.assert(property, { numRuns: 40, endOnFailure: true, examples: [[everything], [givenBack]] });
   // Every standing met every command that can come by the network.
   const standings = ['none', 'held', 'kept', 'over', 'spent'];
   expect([...seen].sort()).toEqual(standings.flatMap((one) => ['claim', 'confirm', 'free'].map((name) => `${one} ${name}`)).sort());
+});
+
+test('a machine that is being released is confirmed for nobody', async () => {
+  await sql`delete from machine`.execute(cell.database.db);
+  await cell.fleet(2);
+  for (const [op, who] of [
+    ['release', 'ann'],
+    ['bulk_release', 'admin'],
+  ] as const) {
+    const id = randomUUID();
+    const held = answerOf(await post('ann', 'claim', { claim: id }));
+    const machine = held.is === 'machine' ? held.machine : '';
+    expect((await cell.askCell(who, 'POST', `machines/?op=${op}`, { machines: [machine] })).status).toBe(200);
+    const { rows } = await sql<{ status: number }>`select status from machine where system_id = ${machine}`.execute(cell.database.db);
+    expect([op, rows]).toEqual([op, [{ status: 12 }]]);
+    expect(answerOf(await post('ann', 'confirm', { claim: id }))).toEqual({ is: 'refused' });
+    expect((await readClaim(cell.database.db, id))?.standing).toBe('over');
+  }
 });
 
 test('the same claim, a confirm and a free at the same moment: one of the orders in which they could have come', async () => {

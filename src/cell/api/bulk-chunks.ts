@@ -14,9 +14,18 @@ export const mostCalls = 2;
 const attempts = 3;
 
 /** What was done to one machine. */
-export type Outcome = { readonly systemId: string } & ({ readonly operation: number | null } | { readonly refused: Failure });
+export type Outcome = { readonly systemId: string } & (
+  | {
+      readonly operation: number | null;
+      /** Begun by the same call before: nothing was done now. */
+      readonly replayed?: boolean;
+    }
+  | { readonly refused: Failure }
+);
 
 export type ChunkWork = (tx: CellDb, ids: readonly string[]) => Promise<readonly Outcome[]>;
+
+const isNew = (one: Outcome): boolean => 'operation' in one && one.operation !== null && one.replayed !== true;
 
 function lostRace(error: unknown): boolean {
   return error instanceof LostRace || error instanceof TransactionConflict || error instanceof UniqueViolation;
@@ -38,27 +47,40 @@ async function oneChunk(context: Pick<ApiContext, 'database'>, ids: readonly str
   }
 }
 
+/** What destroys counts against the cell's limit. */
+export interface Destroying {
+  /** Those that the same call has begun before: they need no room. */
+  readonly before: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
+}
+
+/** For calls without a name, which are never sent again. */
+export const nothingBefore: Destroying = { before: () => Promise.resolve(new Set()) };
+
 /**
- * Do `work` chunk by chunk. `destroys`: at most as many as the cell's limit leaves room for; the others are refused.
+ * Do `work` chunk by chunk. `destroying`: at most as many as the cell's limit leaves room for; the others are refused.
  * @throws Failure `too_many_machines` before anything is done; what the database throws when it is away.
  */
 export async function inChunks(
   context: Pick<ApiContext, 'database' | 'destructive' | 'bulkTurns' | 'killPoint'>,
   ids: readonly string[],
-  destroys: boolean,
+  destroying: Destroying | false,
   work: ChunkWork,
 ): Promise<Outcome[]> {
   const { destructive } = context;
-  if (destroys) destructive.judgeCall(ids.length);
+  if (destroying) destructive.judgeCall(ids.length);
   return context.bulkTurns.run(async () => {
     const outcomes: Outcome[] = [];
     for (let at = 0; at < ids.length; at += chunkSize) {
-      const chunk = ids.slice(at, at + chunkSize);
-      const granted = destroys ? destructive.reserve(chunk.length) : chunk.length;
-      const done = granted === 0 ? [] : await oneChunk(context, chunk.slice(0, granted), work);
+      const named = ids.slice(at, at + chunkSize);
+      const granted = destroying ? destructive.reserve(named.length) : named.length;
+      // Only where there is not room for all: otherwise the work tells what was begun before.
+      const before = destroying && granted < named.length ? await destroying.before(named) : new Set<string>();
+      const chunk = [...named.filter((id) => before.has(id)), ...named.filter((id) => !before.has(id))];
+      const most = granted + before.size;
+      const done = most === 0 ? [] : await oneChunk(context, chunk.slice(0, most), work);
       outcomes.push(...done);
-      for (const systemId of chunk.slice(granted)) outcomes.push({ systemId, refused: destructive.refusal(ids.length - at - granted) });
-      if (destroys) destructive.refund(granted - done.filter((one) => 'operation' in one && one.operation !== null).length);
+      for (const systemId of chunk.slice(most)) outcomes.push({ systemId, refused: destructive.refusal(ids.length - at - most) });
+      if (destroying) destructive.refund(granted - done.filter(isNew).length);
       context.killPoint('api_bulk:after-chunk');
     }
     return outcomes;

@@ -1,6 +1,7 @@
 /** What can be done to many machines at once: each work judges a chunk's machines one by one and changes them together, in the chunk's transaction. */
-import { fail, type Failure } from '../../contract/errors.ts';
-import { begunBy, cutOperations, holdOperations, placeMachines, startOperations } from '../db/bulk-store.ts';
+import { fail, Failure } from '../../contract/errors.ts';
+import type { OperationKind } from '../../contract/operation.ts';
+import { begunBy, cutOperations, holdOperations, placeMachines, startOperations, type Begun } from '../db/bulk-store.ts';
 import type { CellDb } from '../db/cell-db.ts';
 import { recordAll, type CellEvent } from '../db/event-store.ts';
 import { readGuards, type MachineGuard } from '../db/machine-guard.ts';
@@ -11,6 +12,11 @@ import type { CommissionPlan } from './commission.ts';
 import { refuseAction, refuseChange, type Asker } from './judge-action.ts';
 import { isReleased, type ReleasePlan } from './release-plan.ts';
 
+interface Verdict {
+  readonly operation: number | null;
+  readonly replayed?: boolean;
+}
+
 interface Judged {
   readonly allowed: readonly MachineGuard[];
   readonly outcomes: Outcome[];
@@ -19,11 +25,7 @@ interface Judged {
 const missing = (): Failure => fail('not_found', { what: 'Machine' });
 
 /** Sort a chunk's machines: what is refused or done already has its outcome. `judge`: a refusal, an outcome, or undefined to go on. */
-async function judge(
-  tx: CellDb,
-  ids: readonly string[],
-  verdict: (guard: MachineGuard) => Failure | { readonly operation: number | null } | undefined,
-): Promise<Judged> {
+async function judge(tx: CellDb, ids: readonly string[], verdict: (guard: MachineGuard) => Failure | Verdict | undefined): Promise<Judged> {
   const guards = new Map((await readGuards(tx, ids)).map((guard) => [guard.system_id, guard]));
   const outcomes: Outcome[] = [];
   const allowed: MachineGuard[] = [];
@@ -32,9 +34,39 @@ async function judge(
     const said = guard ? verdict(guard) : missing();
     if (guard && said === undefined) allowed.push(guard);
     else if (said instanceof Error) outcomes.push({ systemId, refused: said });
-    else outcomes.push({ systemId, operation: said?.operation ?? null });
+    else outcomes.push({ systemId, operation: null, ...said });
   }
   return { allowed, outcomes };
+}
+
+/** Which operations are those of one bulk call. With or without erasing is a setting, and may change before the call is sent again. */
+const commissions: readonly OperationKind[] = ['commission'];
+const releases: readonly OperationKind[] = ['release', 'erase'];
+
+/** What the calls of one name have begun; nothing for MAAS's own calls, which have none. */
+async function begunBefore(
+  tx: CellDb,
+  bulk: string | undefined,
+  by: string,
+  kinds: readonly OperationKind[],
+  ids: readonly string[],
+): Promise<(systemId: string) => Verdict | Failure | undefined> {
+  const begun = bulk === undefined ? new Map<string, Begun>() : await begunBy(tx, { bulk, by, kinds }, ids);
+  return (systemId) => {
+    const before = begun.get(systemId);
+    if (before === undefined) return undefined;
+    if (kinds.includes(before.kind)) return { operation: before.id, replayed: true };
+    return new Failure(
+      'idempotency_mismatch',
+      `The bulk call ${bulk} is another one: it began operation ${before.id} (${before.kind}) on machine ${systemId}. Use another name.`,
+    );
+  };
+}
+
+/** Those of these machines that a release of this name has begun to release already. */
+export async function releasedBefore(db: CellDb, bulk: string, by: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const begun = await begunBy(db, { bulk, by, kinds: releases }, ids);
+  return new Set(ids.filter((id) => releases.includes(begun.get(id)?.kind ?? 'test')));
 }
 
 const note = (by: string, comment: string | undefined): string => `(${by})${comment === undefined ? '' : ` - ${comment}`}`;
@@ -46,10 +78,10 @@ export function commissioning(plan: CommissionPlan, asker: Asker, bulk: string |
     ...plan.testing.filter((name) => !plan.commissioning.includes(name)).map((name) => ({ name, type: scriptTypes.testing })),
   ];
   return async (tx, ids) => {
-    const begun = bulk === undefined ? new Map<string, number>() : await begunBy(tx, bulk, asker.username, ids);
+    const begun = await begunBefore(tx, bulk, asker.username, commissions, ids);
     const { allowed, outcomes } = await judge(tx, ids, (guard) => {
-      const before = begun.get(guard.system_id);
-      if (before !== undefined) return { operation: before };
+      const before = begun(guard.system_id);
+      if (before !== undefined) return before;
       const refused = refuseAction(guard, 'commission', asker);
       if (refused || guard.owner === null) return refused;
       return fail('wrong_state', { text: `Machine ${guard.system_id} belongs to ${guard.owner}: release it first.` });
@@ -78,10 +110,10 @@ export function commissioning(plan: CommissionPlan, asker: Asker, bulk: string |
 export function releasing(plan: ReleasePlan, asker: Asker, bulk: string | undefined, comment?: string): ChunkWork {
   return async (tx, ids) => {
     await holdOperations(tx, ids);
-    const begun = bulk === undefined ? new Map<string, number>() : await begunBy(tx, bulk, asker.username, ids);
+    const begun = await begunBefore(tx, bulk, asker.username, releases, ids);
     const { allowed, outcomes } = await judge(tx, ids, (guard) => {
-      const before = begun.get(guard.system_id);
-      if (before !== undefined) return { operation: before };
+      const before = begun(guard.system_id);
+      if (before !== undefined) return before;
       const refused = refuseAction(guard, 'release', asker);
       return refused ?? (isReleased(guard) ? { operation: null } : undefined);
     });

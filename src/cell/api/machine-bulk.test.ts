@@ -182,6 +182,22 @@ describe('releasing', () => {
     expect((await rows(ids)).every((row) => row.status === lifecycle.releasing.number && row.operations === 2)).toBe(true);
   });
 
+  test('a name that another kind of call has used is refused, and nothing is done', async () => {
+    await clear();
+    const ids = await cell.fleet(2, (n) => ({ status: n === 0 ? 0 : 6, owner: n === 0 ? null : 'admin' }));
+    const [first = ''] = ids;
+    expect(words(await bulk('admin', 'commission', [first], { bulk: 'rack-7' }))).toEqual(['done']);
+    await sql`update operation set outcome = 'done'`.execute(cell.database.db);
+    await sql`update machine set status = 10, owner = 'admin' where system_id = ${first}`.execute(cell.database.db);
+    const reply = await bulk('admin', 'release', ids, { bulk: 'rack-7' });
+    expect(words(reply)).toEqual(['idempotency_mismatch', 'done']);
+    expect(reply.outcomes[0]?.error).toContain('Use another name.');
+    expect((await rows([first]))[0]).toMatchObject({ status: 10, operations: 1 });
+    // Erasing may have become the rule since: still the same call.
+    expect(words(await bulk('admin', 'release', ids.slice(1), { bulk: 'rack-7', erase: 'true' }))).toEqual(['done']);
+    expect((await rows(ids.slice(1)))[0]).toMatchObject({ operations: 1 });
+  });
+
   test('a machine that changes while it is judged is judged again', async () => {
     await clear();
     const ids = await cell.fleet(20, () => ({ status: 6, owner: 'ann' }));
@@ -219,6 +235,29 @@ test('one machine that always changes holds up itself and no other', async () =>
 });
 
 describe('limits', () => {
+  test('sent again, a call goes on where it was, and pays for nothing twice', async () => {
+    let now = 0;
+    const own = await cellApi({ destructive: { perCall: 10, perMinute: 2, now: () => now } });
+    try {
+      const ids = await own.fleet(5, () => ({ status: 6, owner: 'ann' }));
+      const release = async () =>
+        words((await own.ask('ann', 'POST', 'machines/?op=bulk_release', { machines: ids, bulk: 'again' })).json<Reply>());
+      const late = 'too_many_a_minute';
+      expect(await release()).toEqual(['done', 'done', late, late, late]);
+      expect(await release()).toEqual(['done', 'done', late, late, late]);
+      now += 61_000;
+      expect(await release()).toEqual(['done', 'done', 'done', 'done', late]);
+      now += 61_000;
+      expect(await release()).toEqual(['done', 'done', 'done', 'done', 'done']);
+      expect(await release()).toEqual(['done', 'done', 'done', 'done', 'done']);
+      // One of this minute's two is left.
+      const [other = ''] = await own.fleet(1, () => ({ system_id: '33qbc44', hostname: 'other', status: 6, owner: 'ann' }));
+      expect((await own.ask('ann', 'POST', `machines/${other}/?op=release`)).status).toBe(200);
+    } finally {
+      await own.close();
+    }
+  });
+
   test('of one call and of a minute; what there is room for is done', async () => {
     let now = 0;
     const own = await cellApi({ destructive: { perCall: 6, perMinute: 8, now: () => now } });

@@ -6,8 +6,8 @@ import { BulkId, type Bulk } from '../../contract/resources/machine-bulk.ts';
 import type { Body } from '../../contract/route.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { ApiContext } from './api-context.ts';
-import { inChunks, type ChunkWork, type Outcome } from './bulk-chunks.ts';
-import { commissioning, placing, releasing, tagging } from './bulk-works.ts';
+import { inChunks, type ChunkWork, type Destroying, type Outcome } from './bulk-chunks.ts';
+import { commissioning, placing, releasedBefore, releasing, tagging } from './bulk-works.ts';
 import { commissionPlan } from './commission.ts';
 import type { Asker } from './judge-action.ts';
 import { placeOf } from './machine-create.ts';
@@ -49,10 +49,14 @@ export function bulkBody(bulk: string, found: readonly Outcome[]): Body<typeof B
 export function machineBulkHandlers(context: ApiContext): Handlers<MachineBulkRoute> {
   const { global } = context;
 
-  async function each(call: BulkCall, destroys: boolean, work: (bulk: string) => ChunkWork): Promise<Body<typeof Bulk>> {
+  async function each(
+    call: BulkCall,
+    work: (bulk: string) => ChunkWork,
+    destroying?: (bulk: string) => Destroying,
+  ): Promise<Body<typeof Bulk>> {
     const bulk = bulkIdOf(call);
     const ids = [...new Set(call.params.machines)];
-    const found = new Map((await inChunks(context, ids, destroys, work(bulk))).map((one) => [one.systemId, one]));
+    const found = new Map((await inChunks(context, ids, destroying?.(bulk) ?? false, work(bulk))).map((one) => [one.systemId, one]));
     return bulkBody(
       bulk,
       ids.flatMap((id) => found.get(id) ?? []),
@@ -66,25 +70,30 @@ export function machineBulkHandlers(context: ApiContext): Handlers<MachineBulkRo
   const place = (call: BulkCall, kind: 'zone' | 'pool', name: string) => {
     const id = placeOf(global, kind, name);
     if (id === undefined) throw invalid({ [kind]: ['This field is required.'] });
-    return each(call, false, () => placing(kind === 'zone' ? 'zone_id' : 'pool_id', id, `${kind}: ${name}`, call.caller));
+    return each(call, () => placing(kind === 'zone' ? 'zone_id' : 'pool_id', id, `${kind}: ${name}`, call.caller));
   };
 
   return {
     'Machines.bulk_commission': (call) => {
       const plan = commissionPlan(context, call.params);
-      return each(call, false, (bulk) => commissioning(plan, call.caller, bulk, call.params.comment));
+      return each(call, (bulk) => commissioning(plan, call.caller, bulk, call.params.comment));
     },
     'Machines.bulk_release': (call) => {
       const plan = releasePlan(global, call.params);
-      return each(call, true, (bulk) => releasing(plan, call.caller, bulk, call.params.comment));
+      const { username } = call.caller;
+      return each(
+        call,
+        (bulk) => releasing(plan, call.caller, bulk, call.params.comment),
+        (bulk) => ({ before: (ids) => releasedBefore(context.database.db, bulk, username, ids) }),
+      );
     },
     'Machines.bulk_tag': (call) => {
       const id = tag(call.params.tag);
-      return each(call, false, () => tagging(id, call.params.tag, true, call.caller));
+      return each(call, () => tagging(id, call.params.tag, true, call.caller));
     },
     'Machines.bulk_untag': (call) => {
       const id = tag(call.params.tag);
-      return each(call, false, () => tagging(id, call.params.tag, false, call.caller));
+      return each(call, () => tagging(id, call.params.tag, false, call.caller));
     },
     'Machines.bulk_set_zone': (call) => place(call, 'zone', call.params.zone),
     'Machines.bulk_set_pool': (call) => place(call, 'pool', call.params.pool),

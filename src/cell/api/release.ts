@@ -8,7 +8,7 @@ import { cutOperation, readGuards, type MachineGuard } from '../db/machine-guard
 import { askAbort, startOperation } from '../db/operation-store.ts';
 import { act } from './act.ts';
 import type { ApiContext } from './api-context.ts';
-import { inChunks, refuseHalf } from './bulk-chunks.ts';
+import { inChunks, nothingBefore, refuseHalf } from './bulk-chunks.ts';
 import { releasing } from './bulk-works.ts';
 import { refuseAction, statusName, type Asker } from './judge-action.ts';
 import { isReleased, releasePlan, type ReleaseGiven } from './release-plan.ts';
@@ -69,7 +69,8 @@ export function releaseHandlers(context: ApiContext): Handlers<'Machine.release'
       const refused = judgeAll(ids, guards, caller);
       if (refused) throw refused;
       const released = guards.filter((guard) => !isReleased(guard)).map((guard) => guard.system_id);
-      const outcomes = await inChunks(context, released, true, releasing(releasePlan(global, params), caller, undefined, params.comment));
+      const work = releasing(releasePlan(global, params), caller, undefined, params.comment);
+      const outcomes = await inChunks(context, released, nothingBefore, work);
       refuseHalf(outcomes);
       return released;
     },

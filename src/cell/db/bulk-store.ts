@@ -5,7 +5,7 @@ import { operations, planVersion, type OperationKind } from '../../contract/oper
 import { LostRace, type CellDb } from './cell-db.ts';
 import { recordAll, type CellEvent } from './event-store.ts';
 import type { MachineGuard } from './machine-guard.ts';
-import { closeBootsOf } from './operation-store.ts';
+import { closeBootsOf, givesBack } from './operation-store.ts';
 
 type Judged = Pick<MachineGuard, 'system_id' | 'generation' | 'status'>;
 
@@ -42,7 +42,9 @@ export async function startOperations(tx: CellDb, wanted: NewOperations): Promis
       where m.generation = w.generation and m.status = w.status order by m.system_id for update of m),
     changed as (
       update machine m set status = ${to.number}, previous_status = m.status, status_since = now(), status_message = '',
-             error_description = case when ${remembers}::boolean then '' else error_description end, generation = m.generation + 1, updated = now()
+             error_description = case when ${remembers}::boolean then '' else error_description end,
+             claim_id = case when ${givesBack(kind)}::boolean then null else claim_id end,
+             confirm_by = case when ${givesBack(kind)}::boolean then null else confirm_by end, generation = m.generation + 1, updated = now()
       from held where m.system_id = held.system_id returning m.system_id, m.previous_status)
     insert into operation (system_id, kind, plan_version, requested_by, bulk, parameters, memory, deadline)
     select system_id, ${kind}, ${planVersion}, ${by}, ${bulk ?? null}, ${JSON.stringify(parameters)}::jsonb,
@@ -72,12 +74,25 @@ export async function startOperations(tx: CellDb, wanted: NewOperations): Promis
   return new Map(rows.map((row) => [row.system_id, row.id]));
 }
 
-/** The operations that this bulk call of this user has begun already on these machines, whatever has become of them. */
-export async function begunBy(db: CellDb, bulk: string, by: string, ids: readonly string[]): Promise<Map<string, number>> {
-  const { rows } = await sql<{ id: number; system_id: string }>`
-    select id, system_id from operation
-    where bulk = ${bulk} and requested_by = ${by} and system_id = any (${ids as string[]}::text[])`.execute(db);
-  return new Map(rows.map((row) => [row.system_id, row.id]));
+export interface Begun {
+  readonly id: number;
+  readonly kind: OperationKind;
+}
+
+/**
+ * The operations that the bulk calls of this name and user have begun already on these machines, whatever has become of them. Where there are
+ * several of one machine, one of `kinds`.
+ */
+export async function begunBy(
+  db: CellDb,
+  wanted: { readonly bulk: string; readonly by: string; readonly kinds: readonly OperationKind[] },
+  ids: readonly string[],
+): Promise<Map<string, Begun>> {
+  const { rows } = await sql<Begun & { system_id: string }>`
+    select distinct on (system_id) id, kind, system_id from operation
+    where bulk = ${wanted.bulk} and requested_by = ${wanted.by} and system_id = any (${ids as string[]}::text[])
+    order by system_id, kind = any (${wanted.kinds as OperationKind[]}::text[]) desc, id desc`.execute(db);
+  return new Map(rows.map(({ system_id, id, kind }) => [system_id, { id, kind }]));
 }
 
 /** Hold the live operations of these machines: their workers wait, and what is read now stays true. Operations before machines, as everywhere. */

@@ -5,7 +5,7 @@ import type { Database } from '../../postgres/database.ts';
 import type { Standing } from './claim-rules.ts';
 import type { CellDb } from './cell-db.ts';
 import { recordAll, type CellEvent } from './event-store.ts';
-import { openFinding } from './finding-store.ts';
+import { openFindings } from './finding-store.ts';
 import type { CellTables } from './schema.ts';
 
 export interface ClaimRow {
@@ -120,7 +120,7 @@ const deliverySeconds = 60;
  */
 export async function tellUndelivered(database: Database<CellTables>): Promise<number> {
   const { db } = database;
-  // Whatever changed its row since it was taken was done by somebody who knows of the machine.
+  // Whatever changed its row since it was taken was done by somebody who knows of the machine; an admin who moves it counts, too.
   await sql`
     update claim c set delivered = now() where c.state = 'kept' and c.delivered is null
       and not exists (select from machine m where m.claim_id = c.id and m.updated = m.allocated_at)`.execute(db);
@@ -128,9 +128,14 @@ export async function tellUndelivered(database: Database<CellTables>): Promise<n
     select c.system_id, c.owner,
            exists (select from finding f where f.kind = 'undelivered_allocation' and f.subject = c.system_id and f.first_seen >= c.since) as told
     from claim c where c.state = 'kept' and c.delivered is null and c.since < now() - ${deliverySeconds} * interval '1 second'`.execute(db);
-  for (const { system_id, owner } of rows.filter((row) => !row.told)) {
+  const untold = rows.filter((row) => !row.told);
+  if (untold.length > 0) {
     await database.transaction((tx) =>
-      openFinding(tx, { kind: 'undelivered_allocation', subject: system_id, systemId: system_id, data: { system_id, owner } }),
+      openFindings(
+        tx,
+        'undelivered_allocation',
+        untold.map(({ system_id, owner }) => ({ subject: system_id, systemId: system_id, data: { system_id, owner } })),
+      ),
     );
   }
   await sql`

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { findingKinds, findingText, type FindingKind } from '../../contract/findings.ts';
 import type { CellDb } from './cell-db.ts';
-import { record } from './event-store.ts';
+import { record, recordAll } from './event-store.ts';
 
 export interface NewFinding {
   readonly kind: FindingKind;
@@ -10,6 +10,28 @@ export interface NewFinding {
   readonly subject: string;
   readonly systemId?: string;
   readonly data: Record<string, string | number>;
+}
+
+/** Open those of these findings of different subjects that are not open yet, in two statements. */
+export async function openFindings(tx: CellDb, kind: FindingKind, found: readonly Required<Omit<NewFinding, 'kind'>>[]): Promise<void> {
+  if (found.length === 0) return;
+  const { rows } = await sql<{ id: number; system_id: string; text: string }>`
+    insert into finding (kind, subject, system_id, text, data)
+    select ${kind}, w.subject, w.system_id, w.text, w.data
+    from unnest(${found.map((one) => one.subject)}::text[], ${found.map((one) => one.systemId)}::text[],
+                ${found.map((one) => findingText(kind, one.data))}::text[],
+                ${found.map((one) => JSON.stringify(one.data))}::jsonb[]) as w (subject, system_id, text, data)
+    on conflict (kind, subject) where resolved is null do nothing
+    returning id, system_id, text`.execute(tx);
+  await recordAll(
+    tx,
+    rows.map(({ id, system_id, text }) => ({
+      kind: 'finding_opened',
+      systemId: system_id,
+      description: text,
+      data: { finding: id, severity: findingKinds[kind].severity },
+    })),
+  );
 }
 
 /** Open a finding, or count another occurrence of the open one. */

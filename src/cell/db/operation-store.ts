@@ -19,13 +19,20 @@ export interface NewOperation extends StatusChange {
   readonly within?: number;
 }
 
+/** Operations at the end of which the machine is nobody's. A claim of it ends when they begin (claim-rules.ts), confirmed or not. */
+export function givesBack(kind: OperationKind): boolean {
+  return kind === 'release' || kind === 'erase';
+}
+
+const noClaim = { claim_id: null, confirm_by: null } as const;
+
 /**
  * Start an operation: the machine's guarded change of state, the row and the event in one statement each of the caller's transaction.
  * @throws LostRace when the machine is no longer in one of `from`; UniqueViolation when an operation is live.
  */
 export async function startOperation(tx: CellDb, wanted: NewOperation): Promise<number> {
   const rule = operations[wanted.kind];
-  await setStatus(tx, { ...wanted, to: rule.during });
+  await setStatus(tx, { ...wanted, set: { ...wanted.set, ...(givesBack(wanted.kind) ? noClaim : {}) }, to: rule.during });
   const { id } = await tx
     .insertInto('operation')
     .values({

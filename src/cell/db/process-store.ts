@@ -35,6 +35,8 @@ export interface ProcessRow {
   readonly architecture: string;
   /** Its heartbeat is younger than {@link liveWithin}. */
   readonly live: boolean;
+  /** It ended well. */
+  readonly ended: boolean;
   /** Seconds since its last heartbeat. */
   readonly silent: number;
 }
@@ -88,18 +90,23 @@ export async function registerProcess(tx: CellDb, facts: ProcessFacts): Promise<
 export async function readProcesses(db: CellDb): Promise<ProcessRow[]> {
   const { rows } = await sql<ProcessRow>`
     select id, slot, name, address, service_addresses, port, version, incarnation, serves_dhcp, serves_tftp, cpu_count, memory, architecture,
-           ${lives('')} as live, extract(epoch from now() - heartbeat)::float8 as silent
+           ${lives('')} as live, ended is not null as ended, extract(epoch from now() - heartbeat)::float8 as silent
     from cell_process order by slot`.execute(db);
   return rows;
 }
 
-/** Renew the row of a process and forget those that have been dead for long. @returns the ids of the others that live */
-export async function beat(db: CellDb, process: Pick<ProcessRow, 'id' | 'incarnation'>): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    with own as (update cell_process set heartbeat = now() where id = ${process.id}::uuid and incarnation = ${process.incarnation}),
+/**
+ * Renew the row of a process and forget those that have been dead for long.
+ * @returns the ids of the others that live; undefined when there is no row of this start any more, so that its leases are nobody's
+ */
+export async function beat(db: CellDb, process: Pick<ProcessRow, 'id' | 'incarnation'>): Promise<string[] | undefined> {
+  const { rows } = await sql<{ id: string; own: boolean }>`
+    with own as (update cell_process set heartbeat = now() where id = ${process.id}::uuid and incarnation = ${process.incarnation} returning id),
          gone as (delete from cell_process where heartbeat < now() - ${forgottenAfter} * interval '1 hour' and id <> ${process.id}::uuid)
-    select id from cell_process where id <> ${process.id}::uuid and ${lives('')}`.execute(db);
-  return rows.map((row) => row.id);
+    select id, true as own from own
+    union all
+    select id, false from cell_process where id <> ${process.id}::uuid and ${lives('')}`.execute(db);
+  return rows.some((row) => row.own) ? rows.filter((row) => !row.own).map((row) => row.id) : undefined;
 }
 
 /** The process ended well: nobody waits for it. */
@@ -161,14 +168,13 @@ export async function saveDhcpNames(db: CellDb, processId: string, systemIds: re
     select ${processId}::uuid, unnest(${systemIds as string[]}::text[]) on conflict do nothing`.execute(db);
 }
 
-/** Do all live processes that serve DHCP name this machine? True when none does. */
-export async function dhcpNames(db: CellDb, systemId: string): Promise<boolean> {
-  const { rows } = await sql<{ named: boolean }>`
-    select not exists (
-      select from cell_process p
-      where p.serves_dhcp and ${lives('p.')}
-        and not exists (select from cell_process_dhcp d where d.process_id = p.id and d.system_id = ${systemId})) as named`.execute(db);
-  return rows[0]?.named ?? true;
+/** Do live processes that serve DHCP name this machine? `all` is true and `some` false when none serves DHCP. */
+export async function dhcpNames(db: CellDb, systemId: string): Promise<{ readonly all: boolean; readonly some: boolean }> {
+  const { rows } = await sql<{ all: boolean; some: boolean }>`
+    select coalesce(bool_and(named), true) as all, coalesce(bool_or(named), false) as some from (
+      select exists (select from cell_process_dhcp d where d.process_id = p.id and d.system_id = ${systemId}) as named
+      from cell_process p where p.serves_dhcp and ${lives('p.')}) serving`.execute(db);
+  return rows[0] ?? { all: true, some: false };
 }
 
 /** Have the workers of all processes look for what is due. */

@@ -9,12 +9,8 @@ export async function readSharedFile(db: CellDb, key: SecretKey, name: string): 
   return rows[0] && key.open(rows[0].sealed).toString('utf8');
 }
 
-/** Keep this text; undefined: keep none. */
-export async function keepSharedFile(db: CellDb, key: SecretKey, name: string, text: string | undefined): Promise<void> {
-  if (text === undefined) {
-    await sql`delete from cell_shared_file where name = ${name}`.execute(db);
-    return;
-  }
+/** Keep this text. */
+export async function keepSharedFile(db: CellDb, key: SecretKey, name: string, text: string): Promise<void> {
   const sealed = key.seal(Buffer.from(text, 'utf8'));
   await sql`
     insert into cell_shared_file (name, sealed) values (${name}, ${sealed})

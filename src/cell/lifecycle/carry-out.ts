@@ -18,8 +18,8 @@ export interface LifecycleDoor {
   hasImage(sha256: string, waitedMs: number): Promise<boolean>;
   /** Bring it there; resolves when it is there and its digest was checked. */
   fetchImage(sha256: string, signal: AbortSignal): Promise<void>;
-  /** Does the DHCP configuration that runs name this machine? With DHCP off: true. */
-  dhcpNames(systemId: string): Promise<boolean>;
+  /** Does the DHCP configuration that runs name this machine? An operation has waited for it so long, in ms. With DHCP off: true. */
+  dhcpNames(systemId: string, waitedMs: number): Promise<boolean>;
   /** Named points where a test may kill the process. */
   killPoint(name: string): void;
 }

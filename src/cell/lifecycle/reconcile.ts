@@ -100,7 +100,7 @@ export async function completeFacts(executor: Pick<Executor, 'door'>, row: Facts
       : {}),
     imageReady: image === null || (await executor.door.hasImage(image.sha256, row.now - row.started)),
     imageReports: image?.cloud_init ?? true,
-    dhcpApplied: await executor.door.dhcpNames(row.system_id),
+    dhcpApplied: await executor.door.dhcpNames(row.system_id, row.now - row.started),
     scriptsFailed: row.scripts_failed,
     systemSeen: row.system_seen,
     rescueSeen: row.rescue_seen,

@@ -18,7 +18,7 @@ const address = `10.67.0.${place}`;
 await mkdir(folder, { recursive: true, mode: 0o750 });
 const files = await writePairCertificate(folder, Buffer.alloc(32, 7));
 const peers = pairOf(
-  ['1', '2'].map((one) => ({ id: `process-${one}`, address: `10.67.0.${one}` })),
+  ['1', '2'].map((one) => ({ id: `process-${one}`, address: `10.67.0.${one}`, silent: 0 })),
   `process-${place}`,
 );
 if (peers === undefined || peers === 'idle') throw new Error('two processes are a pair');

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { renderKeaConfig } from './kea-config.ts';
-import { pairOf } from './kea-pair.ts';
+import { isSpare, pairOf } from './kea-pair.ts';
 
 const run = promisify(execFile);
 const ip = (...args: string[]): Promise<unknown> => run('ip', args);
@@ -44,7 +44,13 @@ async function start(place: string): Promise<Place> {
   return made;
 }
 
-const keaOf = async (place: string): Promise<number> => Number(await readFile(join(folder, place, 'kea-dhcp4.kea-dhcp4.pid'), 'utf8'));
+/** A pid file may be old: @throws Error when its number is not this Kea's. */
+async function keaOf(place: string): Promise<number> {
+  const pid = Number(await readFile(join(folder, place, 'kea-dhcp4.kea-dhcp4.pid'), 'utf8'));
+  const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+  if (!words.includes(join(folder, place, 'kea-dhcp4.json'))) throw new Error(`${pid} is no Kea of process ${place}`);
+  return pid;
+}
 
 /** The whole host: the process and its Kea at once, and its guard cannot do anything any more. */
 async function killHost(place: string): Promise<void> {
@@ -196,11 +202,19 @@ test('nobody commands Kea without the certificate', async () => {
 });
 
 test('the pair follows from the processes that serve DHCP, and one alone has no hook', () => {
-  const [a, b, c] = ['a', 'b', 'c'].map((id, n) => ({ id, address: `10.0.0.${n + 1}` }));
+  const [a, b, c] = ['a', 'b', 'c'].map((id, n) => ({ id, address: `10.0.0.${n + 1}`, silent: 0 }));
   expect(pairOf([], 'a')).toBeUndefined();
   expect(pairOf([a!], 'a')).toBeUndefined();
   expect(pairOf([a!, b!, c!], 'b')).toEqual(pairOf([a!, b!], 'a'));
   expect(pairOf([a!, b!, c!], 'c')).toBe('idle');
+  // One that was restarted keeps its place; one that is silent for long gives it up to a third who is there, and to nobody else.
+  const [away, gone] = [60, 121].map((silent) => ({ ...a!, silent }));
+  expect(pairOf([away!, b!, c!], 'c')).toBe('idle');
+  for (const own of ['b', 'c']) expect(pairOf([gone!, b!, c!], own)).toEqual(pairOf([b!, c!], 'b'));
+  expect(pairOf([gone!, b!, c!], 'a')).toBe('idle');
+  expect([isSpare([a!, b!, c!], 'a'), isSpare([gone!, b!, c!], 'b'), isSpare([a!, b!], 'a')]).toEqual([true, false, false]);
+  expect(pairOf([gone!, b!], 'b')).toEqual(pairOf([a!, b!], 'b'));
+  expect(pairOf([gone!, { ...b!, silent: 500 }, c!], 'c')).toEqual(pairOf([a!, c!], 'c'));
   const settings = {
     service: { address: '10.0.0.1', port: 5240, loaders: [] },
     controlSocket: '/s',

@@ -24,21 +24,39 @@ export interface KeaPair {
 /** Where the hooks of the two talk, TCP. */
 const pairPort = 5247;
 
+/** One that may be of the pair, as all processes read it from the same rows. */
+export interface PairCandidate {
+  readonly id: string;
+  readonly address: string;
+  /** Seconds since its last heartbeat. */
+  readonly silent: number;
+}
+
 /**
- * The pair among processes that serve DHCP, in the order of their slots: the first two. `idle`: this one is a third, which serves nothing.
- * Undefined: it serves alone.
+ * Seconds. One silent for longer gives its place up when somebody is there to take it. A restart is over by then, and of a Kea that outlived
+ * its cell process the guard has made an end (kea-guard.ts).
  */
-export function pairOf(
-  serving: readonly { readonly id: string; readonly address: string }[],
-  ownId: string,
-): readonly [KeaPeer, KeaPeer] | 'idle' | undefined {
-  const [first, second] = serving;
+const gaveUpAfter = 120;
+
+/**
+ * The pair among processes that serve DHCP, in the order of their slots: the first two, of more than two those who are not silent for long.
+ * `idle`: this one is a third, which serves nothing. Undefined: it serves alone.
+ */
+export function pairOf(serving: readonly PairCandidate[], ownId: string): readonly [KeaPeer, KeaPeer] | 'idle' | undefined {
+  const present = serving.filter(({ silent }) => silent <= gaveUpAfter);
+  const chosen = new Set([...present, ...serving.filter(({ silent }) => silent > gaveUpAfter)].slice(0, 2));
+  const [first, second] = serving.filter((one) => chosen.has(one));
   if (!first || !second) return undefined;
   if (ownId !== first.id && ownId !== second.id) return 'idle';
   return [
     { name: first.id, address: first.address, role: 'primary' },
     { name: second.id, address: second.address, role: 'standby' },
   ];
+}
+
+/** Are two others there to serve, should this one die? */
+export function isSpare(serving: readonly PairCandidate[], ownId: string): boolean {
+  return serving.filter(({ id, silent }) => id !== ownId && silent <= gaveUpAfter).length >= 2;
 }
 
 /**

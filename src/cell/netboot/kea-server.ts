@@ -81,7 +81,7 @@ async function comeUp(daemon: Daemon, socket: string, logFile: string): Promise<
  * @throws Error when the Debian package is missing, or Kea does not come up (with Kea's own words).
  */
 export async function startKea(plan: NetworkPlan, options: KeaServerOptions, withPair?: KeaPair): Promise<KeaServer> {
-  const { folder } = options;
+  const { folder, program = '/usr/sbin/kea-dhcp4' } = options;
   const file = join(folder, 'kea-dhcp4.json');
   const logFile = join(folder, 'kea-dhcp4.log');
   const orphanFile = join(folder, 'kea-dhcp4.orphan');
@@ -185,7 +185,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions, wit
   await store(wanted.plain);
   tell(wanted.config.problems);
   const daemon: Daemon = await startDaemon({
-    program: options.program ?? '/usr/sbin/kea-dhcp4',
+    program,
     debianPackage: 'kea-dhcp4-server',
     arguments: ['-c', file],
     environment: {
@@ -210,7 +210,7 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions, wit
     throw error;
   }
 
-  const guard = startGuard({ orphanFile, file, pidFile: join(folder, 'kea-dhcp4.kea-dhcp4.pid') });
+  const guard = startGuard({ folder, program, file, orphanFile });
 
   /**
    * Kea opens no socket on an interface without carrier, keeps a dead one for an interface made anew, and looks at neither again by

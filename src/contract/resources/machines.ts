@@ -62,6 +62,8 @@ export const Offer = Type.Object({
   groups: Type.Optional(
     Type.Array(Type.Object({ name: Type.String(), held: Type.Integer(), cost: Type.Union([Type.Number(), Type.Null()]) })),
   ),
+  /** The cell is drained: it gives nothing, and still says what a key stands for. */
+  drained: Type.Optional(Type.Boolean()),
   /** With an Idempotency-Key that was settled here: what it stands for. */
   settled: Type.Optional(Settled),
 });
@@ -137,7 +139,6 @@ export const machines = {
       params: { ...constraints, agent_name: allocationOptions.agent_name, spread: allocationOptions.spread },
       free: true,
       reply: Offer,
-      errors: ['drained'],
       policy: 'user',
       reach: 'own',
     }),

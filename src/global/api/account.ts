@@ -8,11 +8,16 @@ import { commit, type GlobalReads, type WritesTo } from './context.ts';
 /** What MAAS calls a key that nobody named. */
 const defaultName = 'MAAS consumer';
 
-/** Stage a new API key for a user; `replaces`: an older one of the same name ends. */
+/** Every cell and front holds all of them in memory. */
+const mostTokens = 1_000;
+const tooManyTokens = `This user has ${mostTokens} API keys, which is the limit. Delete some, or sign in with a consumer name, which replaces the key of that name.`;
+
+/** Stage a new API key for a user; `replaces`: an older one of the same name ends. @throws Failure `bad_request` at 1,000 keys. */
 export function addToken(draft: Draft, userId: number, name: string, replaces: boolean): ApiKey {
-  for (const [id, token] of draft.entries('token')) {
-    if (replaces && token.user === userId && token.name === name) draft.retire('token', id);
-  }
+  const own = draft.entries('token').filter(([, token]) => token.user === userId);
+  const replaced = own.filter(([, token]) => replaces && token.name === name);
+  if (own.length - replaced.length >= mostTokens) throw fail('bad_request', { reason: tooManyTokens });
+  for (const [id] of replaced) draft.retire('token', id);
   const key = mintApiKey();
   draft.put('token', key.token, { user: userId, consumer: key.consumer, hash: hashSecret(key.secret), name });
   return key;

@@ -41,11 +41,16 @@ export function signIn(to: WritesTo, { reader }: GlobalReads, options: SignInOpt
     authorityOf(to);
     if (!options) throw new Error('signing in needs the verifiers');
     const address = clientAddress(request, reader, Date.now());
-    attempts.check(username, address, Date.now());
+    const giveBack = attempts.begin(username, address, Date.now());
     const user = reader.named('user', username);
-    const fits = await checkPassword(password, user && (await readVerifier(options.db, user.id)));
-    if (user && fits) return user;
-    attempts.failed(username, address, Date.now());
+    let isWrong = false;
+    try {
+      const fits = await checkPassword(password, user && (await readVerifier(options.db, user.id)));
+      if (user && fits) return user;
+      isWrong = true;
+    } finally {
+      if (!isWrong) giveBack();
+    }
     throw fail('bad_login');
   };
 

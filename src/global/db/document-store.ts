@@ -1,6 +1,7 @@
 /** Statements on global documents. Every function takes `db` first; a transaction is just another `db`. */
 import { sql, type Kysely, type Selectable } from 'kysely';
 import type { Document, Slice } from '../document.ts';
+import { forgottenKinds } from '../kinds.ts';
 import type { TrustedKey } from '../hub-trust.ts';
 import { revocationSlack } from '../session.ts';
 import { compareRevisions, streams, type Revision, type Stream } from '../revision.ts';
@@ -76,9 +77,14 @@ export async function readSlice(
   return { stream, to, mark, whole, documents: rows.map(documentOf) };
 }
 
-/** Up to `limit` entries of the log after `after`, oldest first. */
-export async function readChanges(db: GlobalDb, stream: Stream, after: Revision, limit: number): Promise<(Document & { mark: string })[]> {
-  const rows = await db
+/** Up to `limit` entries of the log after `after`, oldest first: the last is the one whose body reaches `bytes` in all, or an earlier one. */
+export async function readChanges(
+  db: GlobalDb,
+  stream: Stream,
+  after: Revision,
+  { limit, bytes }: { readonly limit: number; readonly bytes: number },
+): Promise<(Document & { mark: string })[]> {
+  const next = db
     .selectFrom('global_change')
     .select(['kind', 'id', 'stream', 'epoch', 'n', 'retired', 'body', 'mark'])
     .where('stream', '=', stream)
@@ -86,6 +92,18 @@ export async function readChanges(db: GlobalDb, stream: Stream, after: Revision,
     .where('n', '>', after.n)
     .orderBy('n')
     .limit(limit)
+    .as('next');
+  const size = sql`octet_length(body::text)`;
+  const sized = db
+    .selectFrom(next)
+    .selectAll()
+    .select(sql<number>`sum(${size}) over (order by n) - ${size}`.as('bytes_before'))
+    .as('sized');
+  const rows = await db
+    .selectFrom(sized)
+    .select(['kind', 'id', 'stream', 'epoch', 'n', 'retired', 'body', 'mark'])
+    .where('bytes_before', '<', bytes)
+    .orderBy('n')
     .execute();
   return rows.map((row) => ({ ...documentOf(row), mark: row.mark }));
 }
@@ -110,7 +128,10 @@ export async function logReachesBack(db: GlobalDb, stream: Stream, after: Revisi
   return (rows[0]?.count ?? 0) === (to.n === after.n + 1 ? 1 : 2);
 }
 
-/** Store documents as they are, in chunks that stay below PostgreSQL's 65,535 parameters. */
+/** Stays below PostgreSQL's 65,535 parameters of a statement. */
+const rowsAtOnce = 1_000;
+
+/** Store documents as they are. */
 export async function putDocuments(db: GlobalDb, documents: readonly Document[]): Promise<void> {
   const latest = new Map<string, Document>();
   for (const document of documents) {
@@ -119,10 +140,10 @@ export async function putDocuments(db: GlobalDb, documents: readonly Document[])
     if (!known || compareRevisions(known.revision, document.revision) < 0) latest.set(key, document);
   }
   const rows = [...latest.values()].map(rowOf);
-  for (let start = 0; start < rows.length; start += 1000) {
+  for (let start = 0; start < rows.length; start += rowsAtOnce) {
     await db
       .insertInto('global_document')
-      .values(rows.slice(start, start + 1000))
+      .values(rows.slice(start, start + rowsAtOnce))
       .onConflict((conflict) =>
         conflict.columns(['kind', 'id']).doUpdateSet((eb) => ({
           stream: eb.ref('excluded.stream'),
@@ -141,11 +162,10 @@ export async function clearDocuments(db: GlobalDb, stream: Stream): Promise<void
 }
 
 export async function appendChanges(db: GlobalDb, by: string, mark: string, documents: readonly Document[]): Promise<void> {
-  if (documents.length === 0) return;
-  await db
-    .insertInto('global_change')
-    .values(documents.map((document) => ({ ...rowOf(document), by, mark })))
-    .execute();
+  for (let start = 0; start < documents.length; start += rowsAtOnce) {
+    const rows = documents.slice(start, start + rowsAtOnce).map((document) => ({ ...rowOf(document), by, mark }));
+    await db.insertInto('global_change').values(rows).execute();
+  }
 }
 
 /** Forget the oldest entries of the log; the newest `kept` of each stream stay. */
@@ -161,6 +181,19 @@ export async function dropOldChanges(db: GlobalDb, kept: number): Promise<void> 
 export async function dropRevocations(db: GlobalDb, now: number): Promise<void> {
   const before = Math.floor(now / 1000) - revocationSlack;
   await sql`delete from global_document where kind = 'revocation' and (body->>'until')::bigint < ${before}`.execute(db);
+}
+
+/**
+ * Forget keys that were retired `kept` changes ago or more, which is below the log of the hub: nobody asks for what a retired key was. `at`:
+ * how far the stream `access` is.
+ */
+export async function dropRetiredKeys(db: GlobalDb, at: Revision, kept: number): Promise<void> {
+  await db
+    .deleteFrom('global_document')
+    .where('kind', 'in', [...forgottenKinds])
+    .where('retired', '=', true)
+    .where('n', '<=', at.n - kept)
+    .execute();
 }
 
 /** Wakes the other processes when the transaction commits. */

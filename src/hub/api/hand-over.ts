@@ -15,6 +15,9 @@ const check = Compile(HandedOver);
 /** Of both operations: scripts are what is large in it. */
 export const handOverBytes = 64 << 20;
 
+/** What one document may have; routes that write a single one take 4 MiB. */
+const documentBytes = 16 << 20;
+
 function read(body: Buffer | undefined): Static<typeof HandedOver> {
   let value: unknown;
   try {
@@ -28,6 +31,9 @@ function read(body: Buffer | undefined): Static<typeof HandedOver> {
       reason: `The body is not cell and documents: ${first?.instancePath ?? ''} ${first?.message ?? ''}`.trim(),
     });
   }
+  // The feed carries a document in one batch. Everything else is cut into as many batches as it takes.
+  const large = value.documents.find(({ body: one }) => Buffer.byteLength(JSON.stringify(one)) > documentBytes);
+  if (large) throw fail('bad_request', { reason: `The ${large.kind} ${large.id} is larger than ${documentBytes} bytes.` });
   const bad = value.documents.find(({ verifier }) => verifier !== undefined && !isVerifier(verifier));
   if (bad) throw fail('bad_request', { reason: `The verifier of user ${bad.id} is none.` });
   return { cell: value.cell, documents: inOrder(value.documents) };

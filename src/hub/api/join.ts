@@ -7,8 +7,8 @@ import type { Draft } from '../../global/draft.ts';
 import { joinProof } from '../../global/join.ts';
 import { keyTextFromSpki, spkiOf, type SigningKey } from '../../global/signing-key.ts';
 import { keepNumber, nameOfNumber } from '../db/given-number-store.ts';
-import type { Role } from '../db/hub-tables.ts';
-import { asHub, lockInvitation, spendInvitation, type JoinToken } from '../db/join-token-store.ts';
+import type { HubDb, Role } from '../db/hub-tables.ts';
+import { asHub, isInvitation, lockInvitation, spendInvitation, type JoinToken } from '../db/join-token-store.ts';
 import { memberName } from '../invitation.ts';
 
 interface Joiner {
@@ -32,6 +32,13 @@ function refuse(reason: string): Failure {
 function otherKey(role: Role, name: string): Failure {
   return refuse(
     `${memberName(role, name)} has joined with another key than this folder's. If its data folder is lost, invite it with --replace; the old key is refused from then on.`,
+  );
+}
+
+function badToken(): Failure {
+  return new Failure(
+    'unauthorized',
+    'This token is not good here: it is unknown, older than a day, or was used by somebody else. Ask for another: muster hub cell add NAME.',
   );
 }
 
@@ -70,11 +77,7 @@ function readmit(draft: Draft, { role, name, replaceKey }: JoinToken, joiner: Jo
 /** One token's use. Runs under the lock of the config stream. */
 async function useToken(draft: Draft, hash: string, joiner: Joiner): Promise<Joined> {
   const invitation = await lockInvitation(asHub(draft.db), hash);
-  if (!invitation || (invitation.usedByKey ?? joiner.key) !== joiner.key || invitation.expired)
-    throw new Failure(
-      'unauthorized',
-      'This token is not good here: it is unknown, older than a day, or was used by somebody else. Ask for another: muster hub cell add NAME.',
-    );
+  if (!invitation || (invitation.usedByKey ?? joiner.key) !== joiner.key || invitation.expired) throw badToken();
   const { role, name, number } = invitation;
   if (joiner.kind !== undefined && joiner.kind !== role) throw refuse(`This token lets a ${role} join, not a ${joiner.kind}.`);
   if (joiner.name !== undefined && joiner.name !== name)
@@ -92,15 +95,18 @@ async function useToken(draft: Draft, hash: string, joiner: Joiner): Promise<Joi
 }
 
 /** The reply comes when connected cells and fronts know the joiner, or have had two seconds: its first calls are no stranger's. */
-export function joinHandlers(to: GlobalAuthority, key: () => SigningKey): Handlers<'ReplicaJoin.join'> {
+export function joinHandlers(db: HubDb, to: GlobalAuthority, key: () => SigningKey): Handlers<'ReplicaJoin.join'> {
   return {
     'ReplicaJoin.join': async (call) => {
       const { token, nonce, key: spki, url, number, kind, name } = call.params;
       const joiner = keyTextFromSpki(spki);
       if (joiner === undefined) throw invalid({ key: ['Not an Ed25519 public key (SPKI in base64).'] });
       if (url !== undefined && !/^https?:\/\/[^/]/.test(url)) throw invalid({ url: ['http://HOST:PORT is meant.'] });
+      const hash = hashSecret(token);
+      // Anybody may call this: a stranger must not hold up the writers of the fleet.
+      if (!(await isInvitation(db, hash))) throw badToken();
       const joined = await commit(to, { caller: { kind: 'join' }, reply: call.reply }, 'config', (draft) =>
-        useToken(draft, hashSecret(token), { key: joiner, url, number, kind, name }),
+        useToken(draft, hash, { key: joiner, url, number, kind, name }),
       );
       return {
         kind: joined.role,

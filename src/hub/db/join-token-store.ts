@@ -49,6 +49,11 @@ export async function putInvitation(
   return row.expires_at;
 }
 
+/** Was this token ever given out? Takes no lock. */
+export async function isInvitation(db: HubDb, hash: string): Promise<boolean> {
+  return (await db.selectFrom('join_token').select('hash').where('hash', '=', hash).executeTakeFirst()) !== undefined;
+}
+
 /** The invitation of this token, locked. */
 export async function lockInvitation(db: HubDb, hash: string): Promise<JoinToken | undefined> {
   const row = await db

@@ -29,7 +29,9 @@ export async function putRotation(db: HubDb, { fromKey, toKey, announcement, sea
   return stored.length > 0;
 }
 
-/** Private keys that every process has had a day to fetch. */
-export async function dropSealedKeys(db: HubDb): Promise<void> {
-  await sql`update hub_key_rotation set sealed_key = null where sealed_key is not null and at < now() - interval '1 day'`.execute(db);
+/** Private keys that every process has had a day to fetch; of these announcements only. */
+export async function dropSealedKeys(db: HubDb, announcements: readonly string[]): Promise<void> {
+  await sql`
+    update hub_key_rotation set sealed_key = null
+    where sealed_key is not null and at < now() - interval '1 day' and announcement = any(${[...announcements]})`.execute(db);
 }

@@ -55,19 +55,33 @@ export async function forgetMember(db: HubDb, role: Role, name: string): Promise
   await db.deleteFrom('replica_progress').where('role', '=', role).where('name', '=', name).execute();
 }
 
-/** Names of connected processes' programs that have not applied `revision` yet. */
-export async function readLagging(db: HubDb, stream: Stream, revision: Revision): Promise<string[]> {
+/**
+ * Processes that have not applied `revision` yet: connected ones, and of `known` (ids of processes) those that were connected a moment ago.
+ * In the order of their names.
+ */
+export async function readLagging(
+  db: HubDb,
+  stream: Stream,
+  revision: Revision,
+  known: readonly string[] = [],
+): Promise<(Pick<Poller, 'name' | 'process'> & { readonly connected: boolean })[]> {
   const place = stream === 'access' ? sql`(access_epoch, access_n)` : sql`(config_epoch, config_n)`;
-  const { rows } = await sql<{ name: string }>`
-    select distinct name from replica_progress
-    where seen_at > now() - make_interval(secs => ${connectedSeconds}) and ${place} < (${revision.epoch}::bigint, ${revision.n}::bigint)
+  const connected = sql`seen_at > now() - make_interval(secs => ${connectedSeconds})`;
+  const { rows } = await sql<{ name: string; process: string; connected: boolean }>`
+    select name, process, ${connected} as connected from replica_progress
+    where (${connected} or process = any(${[...known]})) and ${place} < (${revision.epoch}::bigint, ${revision.n}::bigint)
     order by name`.execute(db);
-  return rows.map((row) => row.name);
+  return rows;
 }
 
-/** Rows of processes that ended a day ago. */
+/** Rows of processes that ended a day ago, but for the newest of each cell and front: that is how it was when it was last heard of. */
 export async function dropOldProgress(db: HubDb): Promise<void> {
-  await sql`delete from replica_progress where seen_at < now() - interval '1 day'`.execute(db);
+  await sql`
+    delete from replica_progress as old
+    where seen_at < now() - interval '1 day' and exists (
+      select from replica_progress as newer
+      where newer.role = old.role and newer.name = old.name and (newer.seen_at, newer.process) > (old.seen_at, old.process)
+    )`.execute(db);
 }
 
 /** The latest that is known of each cell and front. */
