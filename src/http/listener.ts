@@ -3,7 +3,7 @@ import { createServer as createPlain } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createSecure } from 'node:https';
 import type { Server as SecureServer, ServerOptions as SecureOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { Server as NetServer, type AddressInfo } from 'node:net';
 
 export interface ListenerLimits {
   /** Bytes of request line and headers. Gathers name thousands of ids in the query. */
@@ -37,6 +37,9 @@ const clientErrors: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
+
+/** Ms after closing began in which a request on a kept-alive connection is still answered. */
+const lastRequestsMs = 250;
 
 const listenAdvice: Readonly<Record<string, string>> = {
   EADDRINUSE: 'Something else listens there: stop it, or choose another port.',
@@ -96,13 +99,21 @@ export async function openListener(
     },
     close: () =>
       new Promise((resolve) => {
-        // A kept-alive connection that was busy when closing began falls idle later, and would wait for its time-out.
-        const idle = setInterval(() => server.closeIdleConnections(), 50);
-        server.close(() => {
+        // Not http's own `close`: that ends idle connections at once, also one that a request is on its way to, which would then be cut off
+        // unread (RFC 9112 §9.5). For a moment they are answered, with `Connection: close`.
+        NetServer.prototype.close.call(server, () => {
+          clearTimeout(later);
           clearInterval(idle);
+          // Nothing is left to close but http's own timer.
+          server.close();
           resolve();
         });
-        server.closeIdleConnections();
+        let idle: NodeJS.Timeout | undefined;
+        const later = setTimeout(() => {
+          server.closeIdleConnections();
+          // One that was busy until now falls idle later, and would wait for its time-out.
+          idle = setInterval(() => server.closeIdleConnections(), 50);
+        }, lastRequestsMs);
       }),
     destroy: () => server.closeAllConnections(),
   };

@@ -218,6 +218,36 @@ describe('draining', () => {
     await expect(fetch(`${url}/file`)).rejects.toThrow('fetch failed');
   });
 
+  test('a request that is on its way to an idle connection is answered, as the last one', async () => {
+    const { server, listener } = await start();
+    const replies: string[] = [];
+    const ask = 'GET /file HTTP/1.1\r\nHost: x\r\n\r\n';
+    const socket = connect(listener.port, '127.0.0.1');
+    const ended = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('data', (data) => replies.push(data.toString('latin1')));
+    socket.write(ask);
+    await expect.poll(() => replies.join('')).toMatch(/^HTTP\/1\.1 200 /);
+    replies.length = 0;
+    const drained = server.drain(5000);
+    await sleep(100);
+    socket.write(ask);
+    await Promise.all([drained, ended]);
+    expect(replies.join('')).toMatch(/^HTTP\/1\.1 200 [^]*connection: close/i);
+  });
+
+  test('an idle connection that stays idle is closed', async () => {
+    const { server, listener } = await start();
+    const socket = connect(listener.port, '127.0.0.1');
+    const ended = new Promise((resolve) => socket.once('close', resolve));
+    socket.on('data', () => undefined);
+    socket.write('GET /file HTTP/1.1\r\nHost: x\r\n\r\n');
+    await sleep(100);
+    const began = performance.now();
+    await server.drain(20_000);
+    await ended;
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
   test('what does not end in time is broken off', async () => {
     const { server, url } = await start();
     waits.ms = 60_000;
