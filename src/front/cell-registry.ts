@@ -21,10 +21,12 @@ export interface CellRegistry {
   /** In the order of their numbers. */
   list(): readonly CellEntry[];
   retired(): readonly RetiredCell[];
+  /** There may be cells that are not listed: the hub has not been heard for longer than a poll takes. */
+  behind(): boolean;
 }
 
 /** Cells that were invited and have not joined have no address and hold nothing: they are left out. */
-export function replicaRegistry(reader: GlobalReader): CellRegistry {
+export function replicaRegistry(reader: GlobalReader, behind: () => boolean = () => false): CellRegistry {
   let known: readonly CellEntry[] | undefined;
   reader.onChange((stream) => {
     if (stream === 'config') known = undefined;
@@ -37,6 +39,7 @@ export function replicaRegistry(reader: GlobalReader): CellRegistry {
         .map((cell) => entryOf(cell.name, cell.number, cell.url, stateOfCell(cell)))
         .sort((a, b) => a.number - b.number)),
     retired: () => reader.retired('cell'),
+    behind,
   };
 }
 
@@ -46,13 +49,25 @@ function entryOf(name: string, number: number, url: string, state: 'in' | 'drain
 
 export function fixedRegistry(cells: readonly Omit<CellEntry, 'out' | 'drained'>[]): CellRegistry {
   const known = cells.map(({ name, number, url }) => entryOf(name, number, url, 'in')).sort((a, b) => a.number - b.number);
-  return { list: () => known, retired: () => [] };
+  return { list: () => known, retired: () => [], behind: () => false };
 }
 
-/** Why there is no cell of this name or number: it was retired; undefined when there never was one. */
+/**
+ * Why no cell of this name or number is listed: it was retired, or it may have joined since the hub was last heard, and then what it holds is
+ * as unknown as with any absent cell. undefined when there never was one.
+ */
 export function whyGone(registry: CellRegistry, cell: { readonly name: string } | { readonly number: number }): Failure | undefined {
   const gone = registry.retired().find((one) => ('name' in cell ? one.name === cell.name : one.number === cell.number));
-  return gone && fail('cell_retired', { cell: gone.name });
+  if (gone) return fail('cell_retired', { cell: gone.name });
+  return registry.behind() ? fail('cell_absent', { cell: 'name' in cell ? cell.name : String(cell.number) }) : undefined;
+}
+
+/** @throws Failure `cell_absent` when one of these numbers may be of a cell that this front has not heard of. */
+export function refuseUnheard(registry: CellRegistry, numbers: Iterable<number>): void {
+  for (const number of numbers) {
+    const failure = cellNumbered(registry, number) ? undefined : whyGone(registry, { number });
+    if (failure?.code === 'cell_absent') throw failure;
+  }
 }
 
 export function cellNamed(registry: CellRegistry, name: string): CellEntry | undefined {

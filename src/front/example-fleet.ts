@@ -251,6 +251,8 @@ export interface Fleet extends AsyncDisposable {
   tell(...documents: Document[]): void;
   /** Mark a cell out, drained, or in again. */
   mark(name: string, out: boolean | 'drained'): void;
+  /** Fronts have not heard the hub for long, or have again. */
+  fallBehind(now: boolean): void;
   start(config?: Partial<FrontConfig>): Promise<Front>;
 }
 
@@ -336,9 +338,10 @@ export async function exampleFleet(size: number): Promise<Fleet> {
     putDocument('domain_name', 'two.site', { cell: 2 }),
     ...cells.map((cell) => cellDocument(cell, false)),
   );
+  let behind = false;
   const home: Home = {
     name: 'f1',
-    registry: replicaRegistry(memory),
+    registry: replicaRegistry(memory, () => behind),
     authenticate: createAuthenticate({ reader: memory, audience: undefined, sessionKey: key.publicKey }),
     vouch: assertingVouch(memory, key, 'f1', Date.now),
     reads: new Map(Object.entries(createGlobalReads({ reader: memory }) as unknown as Record<string, LooseHandler>)),
@@ -355,6 +358,7 @@ export async function exampleFleet(size: number): Promise<Fleet> {
     memory,
     home,
     tell,
+    fallBehind: (now) => void (behind = now),
     mark: (name, out) => tell(...cells.filter((cell) => cell.name === name).map((cell) => cellDocument(cell, out))),
     start: async (config = {}) => {
       const usual: FrontConfig = {

@@ -93,10 +93,27 @@ describe('id', () => {
   });
 
   test('an id of no cell is 404; a cell that is out is absent', async () => {
-    expect((await get(`machines/${systemIdOf(77, 1)!}/`)).status).toBe(404);
+    expect((await get(`machines/${systemIdOf(77, 20)!}/`)).status).toBe(404);
     expect((await get('machines/whatever/')).status).toBe(404);
     fleet.mark('c2', true);
     expect((await get(`machines/${machine(2)}/`)).status).toBe(503);
+  });
+
+  test('an id of a cell that has not been heard of is unknown, not gone, while the hub is not heard', async () => {
+    const stranger = systemIdOf(77, 20)!;
+    const calls = () =>
+      Promise.all([
+        get(`machines/${stranger}/`),
+        get(`machines/?id=${stranger}`),
+        post('machines/?op=release', ids(stranger)),
+        post('machines/?op=release', ids(stranger, machine(1))),
+        get('/cell/c77/MAAS/api/2.0/machines/'),
+      ]);
+    fleet.fallBehind(true);
+    expect((await calls()).map((reply) => reply.status)).toEqual([503, 503, 503, 503, 503]);
+    expect((await get(`machines/${machine(1)}/`)).status).toBe(200);
+    fleet.fallBehind(false);
+    expect((await calls()).map((reply) => reply.status < 500)).toEqual([true, true, true, true, true]);
   });
 
   test('what breaks off in a cell breaks off here', async () => {
@@ -331,7 +348,7 @@ describe('split', () => {
   });
 
   test('ids of no cell, and cells that are out, are refused before anything is done', async () => {
-    expect((await post('machines/?op=release', ids(machine(1), systemIdOf(77, 1)!))).status).toBe(400);
+    expect((await post('machines/?op=release', ids(machine(1), systemIdOf(77, 20)!))).status).toBe(400);
     fleet.mark('c3', true);
     expect((await post('machines/?op=release', ids(machine(1), machine(3)))).status).toBe(503);
     expect(cell(1).seen).toEqual([]);

@@ -16,6 +16,8 @@ import { assertingVouch } from './vouch.ts';
 
 /** How long a front waits for its replica before it listens all the same, and says `starting`. */
 const catchUpMs = 5_000;
+/** Seconds without a word from the hub after which there may be cells that this front has not heard of: a poll that brings nothing takes 20. */
+const behindSeconds = 45;
 
 /** @throws Error when the folder has not joined as a front, or its files are damaged. */
 export async function openJoinedHome(config: FrontConfig, version: string, log: Logger): Promise<Home> {
@@ -46,7 +48,7 @@ export async function openJoinedHome(config: FrontConfig, version: string, log: 
   const owned = stack.move();
   return {
     name: membership.name,
-    registry: replicaRegistry(reader),
+    registry: replicaRegistry(reader, () => global.replication.lag() > behindSeconds),
     // Before it knows the users, a good key would look like a wrong one.
     authenticate: (request, oauth) => {
       const failure = unready();

@@ -9,7 +9,7 @@ import type { LooseCall } from '../http/dispatch.ts';
 import { askAll, drop, jsonOf, musterCells, namesOf, partialRefused, type Answers } from './answers.ts';
 import { passed } from './cell-reply.ts';
 import { Absent, type CellReply } from './cell-line.ts';
-import type { CellEntry } from './cell-registry.ts';
+import { refuseUnheard, type CellEntry } from './cell-registry.ts';
 import { encodeCall, type Encoded } from './encode-call.ts';
 import { mergeEventPages } from './event-page.ts';
 import { gatherStream } from './event-merge.ts';
@@ -19,13 +19,14 @@ import { listOrder } from './list-order.ts';
 import { mergeKind, mergeReplies } from './merge-values.ts';
 import { cellsNamed } from './named-cells.ts';
 
-/** The cells in which what a call names can live: all, unless ids say more. */
+/** The cells in which what a call names can live: all, unless ids say more. @throws Failure `cell_absent` for a cell that is not heard of yet. */
 export function targetsOf(
   { registry }: Pick<FrontContext, 'registry'>,
   route: Pick<Route, 'names'>,
   call: Pick<LooseCall, 'fields'>,
 ): readonly CellEntry[] {
   const named = cellsNamed(route.names, call.fields);
+  if (named !== undefined) refuseUnheard(registry, named);
   const cells = registry.list();
   return named === undefined ? cells : cells.filter((cell) => named.has(cell.number));
 }

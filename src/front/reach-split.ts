@@ -9,7 +9,7 @@ import { Compile } from 'typebox/compile';
 import { jsonOf, textOf } from './answers.ts';
 import { knownCode, mergeOutcomes, type Part } from './bulk-outcomes.ts';
 import { Absent, type CellReply } from './cell-line.ts';
-import type { CellEntry } from './cell-registry.ts';
+import { refuseUnheard, type CellEntry } from './cell-registry.ts';
 import { encodeCall, type Fields } from './encode-call.ts';
 import { ask, forward, type FrontContext, type Reach } from './front-context.ts';
 import { addUp, mergeKind } from './merge-values.ts';
@@ -66,6 +66,8 @@ async function askShare(context: FrontContext, route: Route, call: LooseCall, sh
 /** All or nothing in each cell, as MAAS has it; nothing at all where a cell is known to be absent. */
 export const reachSplit: Reach = async (context, entry, call) => {
   const { route } = entry;
+  const named = idLists(route).flatMap((name) => (call.fields[name] ?? []).flatMap((id) => cellOfText(id) ?? []));
+  refuseUnheard(context.registry, new Set(named));
   if (route.strangers === 'told') return tellEach(context, route, call);
   const { shares, strangers } = sharesOf(context.registry.list(), idLists(route), call.fields);
   const [first] = shares;
