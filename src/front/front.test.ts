@@ -38,6 +38,8 @@ const machine = (number: number, n = 0) => systemIdOf(number, 110 + n)!;
 const everything = () => [1, 2, 3].flatMap((number) => [0, 1, 2].map((n) => machine(number, n)));
 const idsOf = (list: unknown) => (list as { system_id: string }[]).map((one) => one.system_id);
 
+const ids = (...list: string[]) => new URLSearchParams(list.map((id) => ['machines', id]));
+
 describe('id', () => {
   test('goes to the cell in the id, with the caller vouched for and no secret of theirs', async () => {
     const reply = await get(`machines/${machine(2)}/`, { cookie: 'muster_session=abc', 'x-other': 'y' }, userKey);
@@ -328,8 +330,6 @@ describe('place', () => {
 });
 
 describe('split', () => {
-  const ids = (...list: string[]) => new URLSearchParams(list.map((id) => ['machines', id]));
-
   test('each cell gets its own ids', async () => {
     const reply = await post('machines/?op=release', ids(machine(1), machine(3), machine(1, 1)));
     expect(await reply.json()).toEqual([machine(1), machine(1, 1), machine(3)]);
