@@ -4,7 +4,7 @@
  *
  * An array schema is a repeated key, a record schema is `name_KEY` keys (or one JSON object under `name`), an object schema is JSON text.
  * Booleans are true/false/1/0/yes/no/on/off (and t/f/y/n) in any case. An empty string is a value for strings; for everything else, and for a string
- * whose schema refuses it, it means "not given".
+ * whose schema refuses it, it means "not given". A text has at most {@link longestText} characters, unless its schema says how many.
  */
 import { Compile } from 'typebox/compile';
 import type { FieldErrors } from './errors.ts';
@@ -41,6 +41,9 @@ interface Shape {
 
 type Outcome = { readonly value: unknown } | { readonly error: string } | undefined;
 
+/** Characters of a text whose schema gives no limit. */
+export const longestText = 10_000;
+
 const truths = new Map<string, boolean>([
   ...['true', '1', 'yes', 'on', 't', 'y'].map((word) => [word, true] as const),
   ...['false', '0', 'no', 'off', 'f', 'n'].map((word) => [word, false] as const),
@@ -62,9 +65,8 @@ function decodeString(shape: Shape, raw: string): Outcome {
   const low = shape.minLength ?? 0;
   if (raw === '' && (low > 0 || (shape.pattern !== undefined && !new RegExp(shape.pattern, 'u').test('')))) return undefined;
   if (length < low) return { error: `Ensure this value has at least ${low} characters (it has ${length}).` };
-  if (shape.maxLength !== undefined && length > shape.maxLength) {
-    return { error: `Ensure this value has at most ${shape.maxLength} characters (it has ${length}).` };
-  }
+  const high = shape.maxLength ?? longestText;
+  if (length > high) return { error: `Ensure this value has at most ${high} characters (it has ${length}).` };
   if (shape.pattern !== undefined && !new RegExp(shape.pattern, 'u').test(raw)) {
     return { error: `Enter a valid value: it must match ${shape.pattern}` };
   }
