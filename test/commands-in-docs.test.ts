@@ -17,9 +17,11 @@ const documents = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ];
-const documented = documents.flatMap((path) =>
-  commandsInMarkdown(readFileSync(join(root, path), 'utf8')).map((command) => ({ path, command })),
-);
+/** Calls of the API, which test/op-cookbook.test.ts judges by the routes table. */
+const judgedElsewhere = ['docs/op-cookbook.md'];
+const documented = documents
+  .filter((path) => !judgedElsewhere.includes(path))
+  .flatMap((path) => commandsInMarkdown(readFileSync(join(root, path), 'utf8')).map((command) => ({ path, command })));
 const printed = readSources(root, ['src', 'setup'])
   .filter((file) => !isTest(file.path))
   .flatMap((file) =>

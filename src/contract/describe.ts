@@ -47,8 +47,9 @@ interface Shape {
 }
 
 /** A word for a schema, as `:type` lines have it. */
-function typeWord(shape: Shape): string {
-  if (shape.type === 'array') return `list of ${typeWord(shape.items ?? {})}`;
+export function schemaWord(schema: object): string {
+  const shape: Shape = schema;
+  if (shape.type === 'array') return `list of ${schemaWord(shape.items ?? {})}`;
   if (shape.type === 'integer') return 'int';
   if (shape.type === 'number') return 'float';
   if (shape.type === 'object') return shape.patternProperties === undefined ? 'json' : 'dict';
@@ -57,9 +58,9 @@ function typeWord(shape: Shape): string {
 
 function paramLines(name: string, param: Param): string {
   const shape = param.schema as Shape;
-  const shown = typeWord(shape) === 'dict' ? `${name}_KEY` : name;
+  const shown = schemaWord(shape) === 'dict' ? `${name}_KEY` : name;
   const choice = shape.enum === undefined ? '' : ` One of: ${shape.enum.join(', ')}.`;
-  return `:param ${shown}: ${param.required ? 'Required.' : 'Optional.'} ${param.doc}${choice}\n:type ${shown}: ${typeWord(shape)}`;
+  return `:param ${shown}: ${param.required ? 'Required.' : 'Optional.'} ${param.doc}${choice}\n:type ${shown}: ${schemaWord(shape)}`;
 }
 
 function describeAction(route: Route): DescribedAction {

@@ -4,7 +4,7 @@
  */
 import { basePaths, pathNames } from './route.ts';
 import type { Param, Route } from './route.ts';
-import { errors } from './errors.ts';
+import { errors, type ErrorCode } from './errors.ts';
 
 const replyTypes: Readonly<Record<Route['type'], string | undefined>> = {
   json: 'application/json',
@@ -55,11 +55,22 @@ function requestBody(route: Route): unknown {
   };
 }
 
+/** What a route may be refused with: its own errors, and those of every route of its kind. */
+function refusals(route: Route): ErrorCode[] {
+  const general: ErrorCode[] = [
+    'unrecognised_signature',
+    ...(Object.keys(route.params).length > 0 ? (['invalid', 'bad_request'] as const) : []),
+    ...(route.policy === 'anonymous' ? [] : (['unauthorized', 'no_credentials'] as const)),
+    ...(route.policy === 'anonymous' || route.policy === 'user' ? [] : (['forbidden'] as const)),
+  ];
+  return [...new Set([...general, ...route.errors])];
+}
+
 function responses(route: Route): unknown {
   const type = replyTypes[route.type];
   const content =
     type === undefined || route.status === 204 ? {} : { content: { [type]: route.type === 'json' ? { schema: route.reply } : {} } };
-  const codes = Map.groupBy(route.errors, (code) => String(errors[code].status));
+  const codes = Map.groupBy(refusals(route), (code) => String(errors[code].status));
   return {
     [String(route.status)]: { description: 'Done.', ...content },
     ...Object.fromEntries([...codes].map(([status, list]) => [status, { description: list.join(', ') }])),
@@ -97,6 +108,7 @@ export function openapi(table: Readonly<Record<string, Route>>, version: string)
   return {
     openapi: '3.1.0',
     info: { title: 'Muster', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    servers: [{ url: '/', description: 'A front, or a cell.' }],
     tags: [...handlers].map(([name, description]) => ({ name, description })),
     paths,
     components: {

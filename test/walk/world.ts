@@ -221,7 +221,7 @@ export async function openWorld() {
     db,
     context,
     server,
-    served: new Set(Object.keys(handlers)),
+    adminKey: admin?.apiKey ?? '',
     ask,
     must,
     next,
