@@ -128,7 +128,7 @@ export const lifecycle = {
     name: 'Releasing failed',
     settled: true,
     boots: 'local',
-    on: ['release', 'mark_broken', 'power_on', 'power_off', 'delete'],
+    on: ['release', 'test', 'mark_broken', 'power_on', 'power_off', 'delete'],
   },
   disk_erasing: {
     number: 14,
@@ -144,7 +144,7 @@ export const lifecycle = {
     name: 'Failed disk erasing',
     settled: true,
     boots: 'local',
-    on: ['release', 'mark_broken', 'rescue_mode', 'power_on', 'power_off', 'delete'],
+    on: ['release', 'test', 'mark_broken', 'rescue_mode', 'power_on', 'power_off', 'delete'],
   },
   rescue_mode: {
     number: 16,

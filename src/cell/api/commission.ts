@@ -1,5 +1,5 @@
 /** Commissioning and testing: operations that boot the ephemeral environment to look and to run scripts. */
-import { fail } from '../../contract/errors.ts';
+import { fail, invalid } from '../../contract/errors.ts';
 import { stateOf } from '../../contract/lifecycle.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { CellDb } from '../db/cell-db.ts';
@@ -60,14 +60,22 @@ export async function startCommissioning(tx: CellDb, machine: Startable, by: str
   });
 }
 
-function refuseSsh(isAsked: boolean | undefined): void {
+/** @throws Failure `bad_request`. */
+export function refuseSsh(isAsked: boolean | undefined): void {
   if (isAsked === true) throw fail('bad_request', { reason: 'enable_ssh is not built yet: use rescue mode to log in to a machine.' });
+}
+
+/** @throws Failure `invalid`: the scripts there are take no parameters, and one that did nothing would be believed. */
+function refuseParameters(given: Readonly<Record<string, string>> | undefined): void {
+  const [name] = Object.keys(given ?? {});
+  if (name !== undefined) throw invalid({ parameters: [`No script takes a parameter '${name.slice(0, 100)}'.`] });
 }
 
 export function commissionHandlers(context: ApiContext): Handlers<'Machine.commission' | 'Machine.test'> {
   return {
     'Machine.commission': (call) => {
       refuseSsh(call.params.enable_ssh);
+      refuseParameters(call.params.parameters);
       const plan = commissionPlan(context, call.params);
       return act(context, call, 'commission', (tx, guard) => {
         // It would be Ready and somebody's at the end: never given out, never released.
@@ -78,6 +86,7 @@ export function commissionHandlers(context: ApiContext): Handlers<'Machine.commi
     },
     'Machine.test': (call) => {
       refuseSsh(call.params.enable_ssh);
+      refuseParameters(call.params.parameters);
       const scripts = chooseScripts('testing_scripts', call.params.testing_scripts, context.scripts.testing(), context.global);
       const destructive = context.global.list('script').find((script) => script.destructive === true && scripts.includes(script.name));
       return act(context, call, 'test', async (tx, guard) => {

@@ -4,6 +4,7 @@ import { lifecycle, stateOf } from '../../contract/lifecycle.ts';
 import type { Handlers } from '../../http/handler.ts';
 import { record } from '../db/event-store.ts';
 import { once } from '../db/idempotency-store.ts';
+import { bridgeAll, bridgeOptions, giveAddresses } from '../db/machine-network.ts';
 import { startOperation } from '../db/operation-store.ts';
 import type { DeployedImage } from '../db/schema.ts';
 import { changing, guardOf } from './act.ts';
@@ -27,6 +28,17 @@ export function seriesOf(image: Pick<DeployedImage, 'name'>): { osystem: string;
     : { osystem: 'custom', distro_series: image.name };
 }
 
+/** What would be done to a machine in MAAS: refused, since leaving it out silently would deploy something else than was asked for. */
+const notDone = {
+  install_kvm: 'is not part of Muster: machines are deployed, not carved up.',
+  register_vmhost: 'is not part of Muster: machines are deployed, not carved up.',
+  install_rackd: 'is not part of Muster: the operator of a cell gives it more processes.',
+  ephemeral_deploy: 'is not built: every system is installed on a disk.',
+  enable_hw_sync: 'is not built: commission the machine to look at its hardware again.',
+  enable_kernel_crash_dump: 'is not built: user_data can install kdump-tools.',
+  vcenter_registration: 'is not built.',
+} as const;
+
 export function deployHandlers(context: ApiContext): Handlers<'Machine.deploy'> {
   function imageFor(architecture: string, osystem: string | undefined, series: string | undefined): DeployedImage {
     const isUnsaid = series === undefined || series === '' || series === 'default';
@@ -40,11 +52,8 @@ export function deployHandlers(context: ApiContext): Handlers<'Machine.deploy'> 
   return {
     'Machine.deploy': async (call) => {
       const { params, caller } = call;
-      for (const refused of ['install_kvm', 'register_vmhost'] as const) {
-        if (params[refused] === true)
-          throw fail('bad_request', { reason: `${refused} is not part of Muster: machines are deployed, not carved up.` });
-      }
-      if (params.ephemeral_deploy === true) throw fail('bad_request', { reason: 'ephemeral_deploy is not built yet.' });
+      for (const [name, reason] of Object.entries(notDone))
+        if (params[name as keyof typeof notDone] === true) throw fail('bad_request', { reason: `${name} ${reason}` });
       const data = params.user_data === undefined || params.user_data === '' ? null : userData(params.user_data);
       const guard = await guardOf(context, call.path.system_id);
       const refused = refuseAction(guard, 'deploy', caller);
@@ -80,6 +89,9 @@ export function deployHandlers(context: ApiContext): Handlers<'Machine.deploy'> 
               ...(params.agent_name === undefined ? {} : { agent_name: params.agent_name }),
             },
           });
+          if (params.bridge_all === true) await bridgeAll(tx, guard.system_id, bridgeOptions(params));
+          const [full] = await giveAddresses(tx, guard.system_id);
+          if (full !== undefined) throw fail('in_use', { what: `Subnet ${full}`, by: 'no address of it is free' });
           if (isTaken)
             await record(tx, {
               kind: 'machine_allocated',

@@ -4,10 +4,11 @@ import type { PowerParameters } from '../../contract/power-types.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { CellDb } from '../db/cell-db.ts';
 import { record, recordAll } from '../db/event-store.ts';
-import { readGuards, type MachineGuard } from '../db/machine-guard.ts';
+import { changeMachine, readGuards, type MachineGuard } from '../db/machine-guard.ts';
 import { intendVerb } from '../db/power-store.ts';
 import { act, guardOf } from './act.ts';
 import type { ApiContext } from './api-context.ts';
+import { userData } from './deploy.ts';
 
 export type MachinePowerRoute =
   | 'Machine.power_on'
@@ -23,15 +24,35 @@ async function order(tx: CellDb, guard: MachineGuard, verb: 'on' | 'off', by: st
   await intendVerb(tx, { systemId: guard.system_id, verb, requestedBy: by, soft });
 }
 
+type Reads = Pick<ApiContext, 'database' | 'power'>;
+
+async function settingsOf({ power }: Reads, systemId: string): Promise<PowerParameters> {
+  return (await power.targetOf(systemId))?.target.parameters ?? {};
+}
+
+/** A machine's settings in the clear, with the event that tells of it. @throws Failure `not_found`. */
+export async function powerParametersOf(context: Reads, systemId: string, username: string): Promise<PowerParameters> {
+  const guard = await guardOf(context, systemId);
+  // Written before anything is shown: what cannot be audited is not told.
+  await record(context.database.db, { kind: 'power_parameters_read', systemId: guard.system_id, username, description: guard.hostname });
+  return settingsOf(context, guard.system_id);
+}
+
 export function machinePowerHandlers(context: ApiContext): Handlers<MachinePowerRoute> {
   const { database, power } = context;
 
-  async function settingsOf(systemId: string): Promise<PowerParameters> {
-    return (await power.targetOf(systemId))?.target.parameters ?? {};
-  }
-
   return {
-    'Machine.power_on': (call) => act(context, call, 'power_on', (tx, guard) => order(tx, guard, 'on', call.caller.username)),
+    'Machine.power_on': (call) => {
+      const data = call.params.user_data === undefined ? undefined : userData(call.params.user_data);
+      return act(context, call, 'power_on', async (tx, guard) => {
+        if (data !== undefined) {
+          if (guard.owner === null)
+            throw fail('wrong_state', { text: `Machine ${guard.system_id} is nobody's: nothing on it would read user_data.` });
+          await changeMachine(tx, guard, { user_data: data });
+        }
+        await order(tx, guard, 'on', call.caller.username);
+      });
+    },
     'Machine.power_off': (call) =>
       act(context, call, 'power_off', (tx, guard) => order(tx, guard, 'off', call.caller.username, call.params.stop_mode === 'soft')),
     'Machine.query_power_state': async ({ path }) => {
@@ -40,17 +61,7 @@ export function machinePowerHandlers(context: ApiContext): Handlers<MachinePower
       if (state === 'error') await record(database.db, { kind: 'power_query_failed', systemId: guard.system_id, description: evidence });
       return { state };
     },
-    'Machine.power_parameters': async ({ path, caller }) => {
-      const guard = await guardOf(context, path.system_id);
-      // Written before anything is shown: what cannot be audited is not told.
-      await record(database.db, {
-        kind: 'power_parameters_read',
-        systemId: guard.system_id,
-        username: caller.username,
-        description: guard.hostname,
-      });
-      return settingsOf(guard.system_id);
-    },
+    'Machine.power_parameters': ({ path, caller }) => powerParametersOf(context, path.system_id, caller.username),
     'Machines.power_parameters': async ({ params, caller }) => {
       const guards = await readGuards(database.db, [...new Set(params.id)]);
       await recordAll(
@@ -63,7 +74,7 @@ export function machinePowerHandlers(context: ApiContext): Handlers<MachinePower
         })),
       );
       const shown: [string, PowerParameters][] = [];
-      for (const guard of guards) shown.push([guard.system_id, await settingsOf(guard.system_id)]);
+      for (const guard of guards) shown.push([guard.system_id, await settingsOf(context, guard.system_id)]);
       return Object.fromEntries(shown);
     },
   };

@@ -8,7 +8,23 @@ const comment = optional(Comment, 'A remark for the event log.');
 
 const scriptNames = Type.String({ maxLength: 4096 });
 const testingScripts = optional(scriptNames, 'Testing scripts to run, names or tags separated by commas; none for none.');
+const scriptParameters = optional(
+  Dictionary,
+  'Parameters of scripts, each as parameters_NAME. No script takes any yet, so anything here is refused.',
+);
+/** What installed systems would do in MAAS and do not do here: refused rather than left out silently. */
+const notDone = optional(Type.Boolean(), 'Not built: true is refused.');
 const enableSsh = optional(Type.Boolean(), 'Not built yet: true is refused. Use rescue mode to log in to a machine.');
+
+/** What a commissioning may be asked for, at once when a machine is added, or later. */
+export const commissionOptions = {
+  commissioning_scripts: optional(scriptNames, 'Commissioning scripts to run, names or tags separated by commas; left out, all of them.'),
+  testing_scripts: testingScripts,
+  skip_networking: optional(Type.Boolean(), 'Keep what is known of its interfaces.'),
+  skip_storage: optional(Type.Boolean(), 'Keep what is known of its disks.'),
+  skip_bmc_config: optional(Type.Boolean(), 'Accepted for clients that send it: the settings of a BMC are never changed.'),
+  enable_ssh: enableSsh,
+} as const;
 
 /** What a change of state may be refused for, whoever asks. */
 const stateErrors = ['not_found', 'not_owner', 'wrong_state', 'machine_busy', 'conflict'] as const;
@@ -29,6 +45,7 @@ export const machineActions = {
         power_parameters_skip_check: optional(Type.Boolean(), 'Store power settings of a kind that the driver does not know.'),
         pool: optional(Type.String(), 'The name of its new resource pool.'),
         zone: optional(Type.String(), 'The name of its new zone.'),
+        disable_ipv4: optional(Type.Boolean(), 'Accepted for clients that send it, and without effect, as in MAAS since 2.0.'),
         swap_size: optional(Type.Integer({ minimum: 0 }), 'The size of its swap file in bytes.'),
         cpu_count: optional(Type.Integer({ minimum: 0 }), 'How many CPU threads it has.'),
         memory: optional(Type.Integer({ minimum: 0 }), 'How much memory it has, in MiB.'),
@@ -51,15 +68,8 @@ export const machineActions = {
       op: 'commission',
       doc: 'Find out what a machine is made of.\n\nIt is booted into the ephemeral environment, its hardware is written down and its tests are run; nothing on its disks is changed.',
       params: {
-        commissioning_scripts: optional(
-          scriptNames,
-          'Commissioning scripts to run, names or tags separated by commas; left out, all of them.',
-        ),
-        testing_scripts: testingScripts,
-        skip_networking: optional(Type.Boolean(), 'Keep what is known of its interfaces.'),
-        skip_storage: optional(Type.Boolean(), 'Keep what is known of its disks.'),
-        skip_bmc_config: optional(Type.Boolean(), 'Accepted for clients that send it: the settings of a BMC are never changed.'),
-        enable_ssh: enableSsh,
+        ...commissionOptions,
+        parameters: scriptParameters,
       },
       reply: Machine,
       errors: stateErrors,
@@ -78,14 +88,25 @@ export const machineActions = {
         user_data: optional(Type.String({ maxLength: 1_400_000 }), 'What cloud-init of the installed system shall do, in base64.'),
         hwe_kernel: optional(Type.String({ maxLength: 255 }), 'The kernel to boot, when the image has several.'),
         agent_name: optional(Type.String({ maxLength: 255 }), 'A name to find the machine by later.'),
+        bridge_all: optional(Type.Boolean(), 'Put a bridge over every interface that has a link, until the machine is released.'),
+        bridge_type: optional(
+          oneOf('standard', 'ovs'),
+          "Linux's own bridge, or Open vSwitch, which the image must bring; left out, standard.",
+        ),
+        bridge_stp: optional(Type.Boolean(), 'Whether these bridges speak the spanning tree protocol; left out, not.'),
+        bridge_fd: optional(Type.Integer({ minimum: 0, maximum: 255 }), 'Their forward delay in seconds; left out, 15.'),
         overwrite: optional(Type.Boolean(), 'Write to the disk even if something is on it that this cell does not account for.'),
-        ephemeral_deploy: optional(Type.Boolean(), 'Not built yet: true is refused.'),
+        ephemeral_deploy: notDone,
+        enable_hw_sync: notDone,
+        enable_kernel_crash_dump: notDone,
+        vcenter_registration: notDone,
+        install_rackd: optional(Type.Boolean(), 'Not part of Muster: true is refused. A cell is given more processes by its operator.'),
         install_kvm: optional(Type.Boolean(), 'Not part of Muster: true is refused.'),
         register_vmhost: optional(Type.Boolean(), 'Not part of Muster: true is refused.'),
         comment,
       },
       reply: Machine,
-      errors: [...stateErrors, 'bad_request', 'idempotency_mismatch'],
+      errors: [...stateErrors, 'bad_request', 'in_use', 'idempotency_mismatch'],
       policy: 'user',
       reach: 'id',
     }),
@@ -95,7 +116,8 @@ export const machineActions = {
       params: {
         erase: optional(Type.Boolean(), 'Erase the disks; left out, the setting enable_disk_erasing_on_release.'),
         quick_erase: optional(Type.Boolean(), 'Erase only the beginning, the end and all signatures of each disk.'),
-        secure_erase: optional(Type.Boolean(), 'Not built yet: true is refused.'),
+        secure_erase: notDone,
+        force: optional(Type.Boolean(), 'Accepted for clients that send it: nothing here hosts other machines.'),
         comment,
       },
       reply: Machine,
@@ -115,7 +137,13 @@ export const machineActions = {
     power_on: post({
       op: 'power_on',
       doc: 'Switch a machine on.\n\nThe reply comes when this is decided; the power state follows when it was seen.',
-      params: { comment },
+      params: {
+        user_data: optional(
+          Type.String({ maxLength: 1_400_000 }),
+          'What cloud-init finds from now on, in base64; of a machine that somebody has.',
+        ),
+        comment,
+      },
       reply: Machine,
       errors: [...stateErrors, 'power_failed'],
       policy: 'user',
@@ -231,7 +259,7 @@ export const machineActions = {
     test: post({
       op: 'test',
       doc: 'Run tests on a machine.',
-      params: { testing_scripts: testingScripts, enable_ssh: enableSsh },
+      params: { testing_scripts: testingScripts, parameters: scriptParameters, enable_ssh: enableSsh },
       reply: Machine,
       errors: stateErrors,
       policy: 'admin',
