@@ -5,13 +5,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pathNames, type Route } from '../src/contract/route.ts';
 import { routes } from '../src/contract/routes.ts';
+import { addressExamples } from './walk/address-examples.ts';
 import { cellExamples } from './walk/cell-examples.ts';
 import type { Examples } from './walk/example.ts';
 import { globalExamples } from './walk/global-examples.ts';
+import { nodeExamples } from './walk/node-examples.ts';
+import { storageExamples } from './walk/storage-examples.ts';
 import { walk, walkStates } from './walk/walk.ts';
 import { openWorld, type World } from './walk/world.ts';
 
-const examples: Examples = { ...globalExamples, ...cellExamples };
+const examples: Examples = { ...globalExamples, ...cellExamples, ...nodeExamples, ...addressExamples, ...storageExamples };
 const table: Readonly<Record<string, Route>> = routes;
 
 /** Only hubs and fronts have these; their own tests ask them. A stream has no end to wait for, and a session's own calls need one. */

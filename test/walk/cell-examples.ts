@@ -37,6 +37,16 @@ export async function nic(world: World): Promise<Record<string, string>> {
   return { system_id, id: String(interfaces.at(-1).id) };
 }
 
+/** A Ready machine and all its interfaces, every one on a VLAN. */
+async function nics(world: World): Promise<{ system_id: string; ids: string[] }> {
+  const system_id = await world.machine('ready');
+  const on = await vlan(world);
+  const interfaces: { id: number }[] = await world.must('admin', 'GET', `nodes/${system_id}/interfaces/`);
+  const ids = interfaces.map((one) => String(one.id));
+  for (const id of ids) await world.must('admin', 'PUT', `nodes/${system_id}/interfaces/${id}/`, { vlan: on.id });
+  return { system_id, ids };
+}
+
 /** A machine's disk that nothing is on. */
 export async function disk(world: World): Promise<Record<string, string>> {
   const system_id = await world.machine('ready');
@@ -44,11 +54,12 @@ export async function disk(world: World): Promise<Record<string, string>> {
   return { system_id, id: String(disks.at(-1).id) };
 }
 
-async function linked(world: World): Promise<{ path: Record<string, string>; link: string }> {
+async function linked(world: World, routed = false): Promise<{ path: Record<string, string>; link: string }> {
   const path = await nic(world);
   const { id, prefix } = await subnet(world);
   const at = `nodes/${path['system_id']}/interfaces/${path['id']}/`;
   const { vlan: on } = await world.must('admin', 'GET', `subnets/${id}/`);
+  if (routed) await world.must('admin', 'PUT', `subnets/${id}/`, { gateway_ip: `${prefix}.1` });
   await world.must('admin', 'PUT', at, { vlan: String(on.id) });
   const { links } = await world.must('admin', 'POST', `${at}?op=link_subnet`, { mode: 'static', subnet: id, ip_address: `${prefix}.50` });
   return { path, link: String(links.at(-1).id) };
@@ -191,6 +202,38 @@ export const cellExamples: Examples = {
     const { path, link } = await linked(world);
     return { path, fields: { id: link } };
   },
+  'Interface.add_tag': nicFields({ tag: 'uplink' }),
+  'Interface.remove_tag': nicFields({ tag: 'uplink' }),
+  'Interface.set_default_gateway': async (world) => {
+    const { path, link } = await linked(world, true);
+    return { path, fields: { link_id: link } };
+  },
+  'Interfaces.create_bond': async (world) => {
+    const { system_id, ids } = await nics(world);
+    return { path: { system_id }, fields: { name: 'bond0', parents: ids, bond_mode: 'active-backup' } };
+  },
+  'Interfaces.create_bridge': async (world) => {
+    const { system_id, ids } = await nics(world);
+    return { path: { system_id }, fields: { name: 'br0', parent: ids.at(-1) ?? '' }, unread: ['parents'] };
+  },
+  'Interfaces.create_vlan': async (world) => {
+    const { system_id, ids } = await nics(world);
+    const tagged = await vlan(world);
+    const { vlan: untagged } = await world.must('admin', 'GET', `nodes/${system_id}/interfaces/${ids.at(-1)}/`);
+    const fabricId = String(untagged?.fabric_id ?? tagged.fabric_id);
+    const on = await world.must('admin', 'POST', `fabrics/${fabricId}/vlans/`, { vid: String(10 + (world.next() % 4000)) });
+    return { path: { system_id }, fields: { vlan: String(on.id), parent: ids.at(-1) ?? '' }, unread: ['parents'] };
+  },
+  'Machine.clear_default_gateways': onMachine('ready'),
+  'Machine.restore_networking_configuration': onMachine('ready'),
+  'Machine.restore_default_configuration': onMachine('ready'),
+  'Machines.explain': just({ mem: '1024' }),
+  'NodeScriptResult.update': async (world) => ({ path: await result(world), fields: { suppressed: 'true' } }),
+  'NodeScriptResult.delete': async (world) => ({ path: await result(world) }),
+  'NodeScriptResult.download': async (world) => ({ path: await result(world) }),
+  'Tag.devices': () => ({ path: { name: 'gpu' } }),
+  'Tag.rack_controllers': () => ({ path: { name: 'gpu' } }),
+  'Tag.region_controllers': () => ({ path: { name: 'gpu' } }),
   'BlockDevices.read': onMachine('ready'),
   'BlockDevices.create': onMachine('ready', { name: 'sdx', size: '1000000000000', block_size: '512', model: 'm', serial: 's1' }),
   'BlockDevice.read': diskFields({}),

@@ -5,6 +5,8 @@ import type { Person, Request, Values, World } from './world.ts';
 export interface Example extends Request {
   /** Who asks; the admin when left out. */
   readonly as?: Person;
+  /** Parameters that nobody looks at, because another of this example stands for them. */
+  readonly unread?: readonly string[];
 }
 
 /** Makes what the request needs. Called once for each walk of the route. */

@@ -1,7 +1,9 @@
 // Examples of global objects: users, keys, zones, pools, tags, spaces, scripts, images, settings, and the fleet's own parts.
 import { createHash } from 'node:crypto';
+import { selfSignedCertificate } from '../../src/global/certificate.ts';
+import { generateSigningKey } from '../../src/global/signing-key.ts';
 import { just, made, of, type Examples } from './example.ts';
-import type { World } from './world.ts';
+import { publicKey, type Values, type World } from './world.ts';
 
 const named = (path: string, prefix: string) => made(path, (world) => ({ name: `${prefix}-${world.next()}` }), 'name');
 const zone = named('zones/', 'zone');
@@ -47,14 +49,34 @@ async function uploaded(world: World): Promise<string> {
   return given.path['resource_id'] ?? '';
 }
 
-/** A public key that nobody has yet: an Ed25519 key is any 32 bytes (RFC 8709 §4). */
-function publicKey(world: World): string {
-  const field = (data: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, data.length]), data]);
-  const blob = Buffer.concat([field(Buffer.from('ssh-ed25519')), field(createHash('sha256').update(`key ${world.next()}`).digest())]);
-  return `ssh-ed25519 ${blob.toString('base64')} walk`;
-}
+const file = async (world: World): Promise<string> => {
+  const filename = `file-${world.next()}`;
+  await world.must('admin', 'POST', 'files/', { filename, file: 'content' });
+  return filename;
+};
+const notification = made('notifications/', () => ({ message: 'hello', users: 'true', admins: 'true' }));
+const provider = (world: World, enabled: boolean): Values => ({
+  name: `provider-${world.next()}`,
+  issuer_url: 'https://issuer.example',
+  client_id: 'muster',
+  client_secret: 'a-secret',
+  enabled: String(enabled),
+  token_type: 'JWT',
+  vendor: 'walk',
+  redirect_uri: 'https://muster.example/back',
+  scopes: 'openid profile',
+});
+const oidc = made('oidc-providers/', (world) => provider(world, false));
+const licence = 'AAAAA-AAAAA-AAAAA-AAAAA-AAAAA';
+const licensed = async (world: World): Promise<Record<string, string>> => {
+  const path = { osystem: 'windows', distro_series: `win${world.next()}` };
+  await world.must('admin', 'POST', 'license-keys/', { ...path, license_key: licence });
+  return path;
+};
+const certificate = (): string => selfSignedCertificate(generateSigningKey(), 'walk');
+const sslKey = made('account/prefs/sslkeys/', () => ({ key: certificate() }));
 
-const sshKey = made('account/prefs/sshkeys/', (world) => ({ key: publicKey(world) }));
+const sshKey = made('account/prefs/sshkeys/', (world) => ({ key: publicKey(world.next()) }));
 
 async function selection(world: World): Promise<Record<string, string>> {
   const id = await source(world);
@@ -87,7 +109,7 @@ export const globalExamples: Examples = {
   'User.resources': of('username', user),
   'User.transfer_resources': of('username', user, { to: 'ann' }),
   'SSHKeys.read': just(),
-  'SSHKeys.create': (world) => ({ fields: { key: publicKey(world) } }),
+  'SSHKeys.create': (world) => ({ fields: { key: publicKey(world.next()) } }),
   'SSHKey.read': of('id', sshKey),
   'SSHKey.delete': of('id', sshKey),
   'Zones.read': just(),
@@ -161,4 +183,40 @@ export const globalExamples: Examples = {
   'Maas.get_config': just({ name: 'kernel_opts' }),
   'Maas.set_config': just({ name: 'kernel_opts', value: 'quiet' }),
   'DomainNames.read': just(),
+  'SSHKeys.import': just({ keysource: 'gh:somebody' }),
+  'SSLKeys.read': just(),
+  'SSLKeys.create': () => ({ fields: { key: certificate() } }),
+  'SSLKey.read': of('id', sslKey),
+  'SSLKey.delete': of('id', sslKey),
+  'Files.read': just(),
+  'Files.create': (world) => ({ fields: { filename: `file-${world.next()}`, file: 'content' } }),
+  'Files.delete': async (world) => ({ fields: { filename: await file(world) } }),
+  'Files.get': async (world) => ({ fields: { filename: await file(world) } }),
+  'Files.get_by_key': async (world) => {
+    const name = await file(world);
+    const { anon_resource_uri: uri } = await world.must('admin', 'GET', `files/${name}/`);
+    return { fields: { key: new URL(uri, 'http://x').searchParams.get('key') ?? '' } };
+  },
+  'File.read': of('filename', file),
+  'File.delete': of('filename', file),
+  'Notifications.read': just(),
+  'Notifications.create': just({ message: 'hello', users: 'true' }),
+  'Notification.read': of('id', notification),
+  'Notification.update': of('id', notification, { message: 'changed' }),
+  'Notification.delete': of('id', notification),
+  'Notification.dismiss': of('id', notification),
+  'LicenseKeys.read': just(),
+  'LicenseKeys.create': (world) => ({ fields: { osystem: 'windows', distro_series: `win${world.next()}`, license_key: licence } }),
+  'LicenseKey.read': async (world) => ({ path: await licensed(world) }),
+  'LicenseKey.update': async (world) => ({ path: await licensed(world), fields: { license_key: licence.replace('A', 'B') } }),
+  'LicenseKey.delete': async (world) => ({ path: await licensed(world) }),
+  'OidcProviders.read': just(),
+  'OidcProviders.create': (world) => ({ fields: provider(world, false) }),
+  'OidcProviders.get_active': async (world) => {
+    await world.must('admin', 'POST', 'oidc-providers/', provider(world, true));
+    return {};
+  },
+  'OidcProvider.read': of('id', oidc),
+  'OidcProvider.update': of('id', oidc, { vendor: 'other' }),
+  'OidcProvider.delete': of('id', oidc),
 };

@@ -1,6 +1,6 @@
 // A cell that stands alone with everything it serves and nothing that works in the background: what a walk over the routes table asks. Every
 // row there is changes only by a request, so that "nothing was changed" can be seen in the tables.
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +58,13 @@ export function urlOf(route: Pick<Route, 'base' | 'path' | 'op'>, path: Readonly
   return `${basePaths[route.base]}${filled}${route.op === null ? '' : `?op=${route.op}`}`;
 }
 
+/** The n-th public key, which nobody has: an Ed25519 key is any 32 bytes (RFC 8709 §4). */
+export function publicKey(n: number): string {
+  const field = (data: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, data.length]), data]);
+  const blob = Buffer.concat([field(Buffer.from('ssh-ed25519')), field(createHash('sha256').update(`key ${n}`).digest())]);
+  return `ssh-ed25519 ${blob.toString('base64')} walk`;
+}
+
 export async function openWorld() {
   const database = await testDatabase<CellTables>([...migrationsOfCell], { maxConnections: 12 });
   const { db } = database;
@@ -70,9 +77,15 @@ export async function openWorld() {
   const reader = authority.memory;
   const images = mkdtempSync(join(tmpdir(), 'muster-walk-'));
   const context = apiContext(database, reader, { bmc: () => ({ state: 'off', evidence: 'a test' }) });
+  let drawn = 0;
+  const next = (): number => (drawn += 1);
+  const outside = {
+    sshKeysOf: () => Promise.resolve(`${publicKey(next())}\n`),
+    issuerAt: (url: string) => Promise.resolve(url),
+  };
   const handlers = {
     ...createGlobalHandlers(
-      { writer: authority, usage: usageDoor(db, () => reader), uploads: openUploadStore({ folder: images }) },
+      { writer: authority, usage: usageDoor(db, () => reader), uploads: openUploadStore({ folder: images }), outside },
       { reader, spaces: spaceDoor(db, () => reader) },
       { db: authority.db, key },
     ),
@@ -89,9 +102,6 @@ export async function openWorld() {
     authenticate: createAuthenticate({ reader, audience: cellName, sessionKey: key.publicKey }),
   });
   const keys = new Map<Person, string>([['admin', admin?.apiKey ?? '']]);
-  let drawn = 0;
-  const next = (): number => (drawn += 1);
-
   async function ask(
     who: Person | undefined,
     route: Pick<Route, 'base' | 'path' | 'op' | 'method'>,
