@@ -5,8 +5,12 @@ import { powerType, type PowerParameters, type PowerTypeName } from '../contract
 import type { CellDb } from './db/cell-db.ts';
 import { saveReading, sealedBmcOf } from './db/power-store.ts';
 import type { SecretKey } from './db/secret-key.ts';
-import type { PowerTarget } from './power/driver.ts';
+import { PowerFailure, type PowerTarget } from './power/driver.ts';
+import { redfishMembers, type ChassisMember } from './power/redfish-members.ts';
 import { callBmc } from './power/execute.ts';
+
+/** A chassis is asked for each of its systems and their cards, one after the other. */
+const membersTimeoutMs = 20_000;
 
 export interface PowerSettings {
   readonly type: PowerTypeName;
@@ -21,6 +25,8 @@ export interface PowerDoors {
     parameters: Readonly<Record<string, unknown>>,
     skipQuery: boolean,
   ): Promise<PowerSettings & { readonly reading?: { state: 'on' | 'off' | 'unknown'; evidence: string } }>;
+  /** The machines that these settings lead to. @throws Failure `invalid`, `power_refused`. */
+  membersAt(type: 'ipmi' | 'redfish', parameters: Readonly<Record<string, unknown>>): Promise<ChassisMember[]>;
   /** Ask the BMC now and keep the answer. @throws Failure `power_failed` never: what cannot be asked is state `error` with its evidence. */
   query(systemId: string): Promise<{ state: 'on' | 'off' | 'unknown' | 'error'; evidence: string }>;
 }
@@ -34,23 +40,36 @@ export function powerDoors(db: CellDb, secretKey: SecretKey, signal: AbortSignal
     const parameters = { ...shared, ...row.power_node };
     return { type: type.name as PowerTypeName, target: { parameters, ...(row.firmware === '' ? {} : { firmware: row.firmware }) } };
   }
+  const check: PowerDoors['check'] = async (name, given, skipQuery) => {
+    const checked = checkPowerParameters(name, given);
+    if (!checked.ok) throw invalid(checked.errors);
+    const type = name as PowerTypeName;
+    if (skipQuery || !powerType(name)?.queryable) return { type, parameters: checked.parameters };
+    const outcome = await callBmc(
+      { type, target: { parameters: checked.parameters } },
+      { kind: 'state' },
+      { clock: Date.now, signal, timeoutMs: 10_000 },
+    );
+    const address = String(checked.parameters['power_address'] ?? '');
+    if (outcome.kind !== 'reading' || outcome.reading.state === 'error') {
+      throw fail('power_refused', { address, reason: outcome.kind === 'reading' ? outcome.reading.evidence : 'no answer' });
+    }
+    return { type, parameters: checked.parameters, reading: { state: outcome.reading.state, evidence: outcome.reading.evidence } };
+  };
   return {
     targetOf,
-    async check(name, given, skipQuery) {
-      const checked = checkPowerParameters(name, given);
+    check,
+    async membersAt(type, given) {
+      // An IPMI BMC is one machine, and says of it no more than whether it is on.
+      if (type === 'ipmi') return await check(type, given, false).then(() => [{ nodeId: '', name: '', macs: [] }]);
+      const checked = checkPowerParameters(type, given);
       if (!checked.ok) throw invalid(checked.errors);
-      const type = name as PowerTypeName;
-      if (skipQuery || !powerType(name)?.queryable) return { type, parameters: checked.parameters };
-      const outcome = await callBmc(
-        { type, target: { parameters: checked.parameters } },
-        { kind: 'state' },
-        { clock: Date.now, signal, timeoutMs: 10_000 },
-      );
-      const address = String(checked.parameters['power_address'] ?? '');
-      if (outcome.kind !== 'reading' || outcome.reading.state === 'error') {
-        throw fail('power_refused', { address, reason: outcome.kind === 'reading' ? outcome.reading.evidence : 'no answer' });
+      try {
+        return await redfishMembers({ parameters: checked.parameters }, { timeoutMs: membersTimeoutMs, signal });
+      } catch (error) {
+        if (!(error instanceof PowerFailure)) throw error;
+        throw fail('power_refused', { address: String(checked.parameters['power_address'] ?? ''), reason: error.message });
       }
-      return { type, parameters: checked.parameters, reading: { state: outcome.reading.state, evidence: outcome.reading.evidence } };
     },
     async query(systemId) {
       const bmc = await targetOf(systemId);

@@ -18,8 +18,18 @@ export interface ApiPowerDoor {
     given: Readonly<Record<string, unknown>>,
     skipQuery: boolean,
   ): Promise<{ readonly type: PowerTypeName; readonly parameters: PowerParameters; readonly reading?: PowerReadingNow }>;
+  /** The machines that these settings lead to; not stored. @throws Failure `invalid`, `power_refused`. */
+  membersAt(type: 'ipmi' | 'redfish', given: Readonly<Record<string, unknown>>): Promise<readonly ChassisMemberNow[]>;
   /** Ask the BMC now and keep its answer on the machine's row. Never throws for what the BMC does: that is state `error`. */
   query(systemId: string): Promise<PowerReadingNow>;
+}
+
+/** One machine behind a BMC. */
+export interface ChassisMemberNow {
+  /** What the driver calls it; empty where the BMC has one machine only. */
+  readonly nodeId: string;
+  readonly name: string;
+  readonly macs: readonly string[];
 }
 
 export interface PowerReadingNow {

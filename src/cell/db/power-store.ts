@@ -192,6 +192,14 @@ async function releaseBmc(tx: CellDb, verb: Held): Promise<void> {
     await sql`update bmc set lease_until = null where id = ${verb.bmc_id} and fence = ${verb.bmc_fence}`.execute(tx);
 }
 
+/** The machine that is switched by this driver at this address as this node; undefined when there is none. */
+export async function hasBmcNode(db: CellDb, driver: string, address: string, nodeId: string): Promise<string | undefined> {
+  const { rows } = await sql<{ system_id: string }>`
+    select m.system_id from bmc b join machine m on m.bmc_id = b.id
+    where b.driver = ${driver} and b.address = ${address} and coalesce(m.power_node ->> 'node_id', '') = ${nodeId} limit 1`.execute(db);
+  return rows[0]?.system_id;
+}
+
 export async function saveHealth(db: CellDb, bmcId: number, health: object): Promise<void> {
   await sql`update bmc set health = ${JSON.stringify(health)}::jsonb where id = ${bmcId}`.execute(db);
 }
