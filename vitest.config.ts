@@ -17,7 +17,7 @@ const asksTheApi = globSync('src/**/*.test.ts', { cwd: root }).filter((file) =>
 );
 
 /** What only fronts ask of cells, and the cell alone: there is no second way to it. */
-const ofTheCellAlone = ['src/cell/allocate/claim-rules.test.ts'];
+const ofTheCellAlone = ['src/cell/allocate/claim-rules.test.ts', 'src/cell/allocate/plans.test.ts', 'src/cell/api/machine-stream.test.ts'];
 
 const usual = {
   globalSetup: existsSync(`${root}/${postgres}`) ? [postgres] : [],

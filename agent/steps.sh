@@ -113,20 +113,37 @@ appears() {
   done
 }
 
-# filesystem NAME NUMBER TYPE LABEL UUID: for vfat the UUID is the volume id as blkid writes it, ABCD-1234.
-# GRUB 2.06 cannot read metadata_csum_seed and orphan_file. Inode tables are zeroed later, by the deployed system's kernel.
-filesystem() {
+# place NAME NUMBER: the partition's device; number 0 is the whole disk.
+place() {
   local device
   device=$(device_of "$1") || exit 1
-  device=$(partition "$device" "$2")
+  [ "$2" = 0 ] || device=$(partition "$device" "$2")
+  printf '%s\n' "$device"
+}
+
+# filesystem NAME NUMBER TYPE LABEL UUID: for vfat the UUID is the volume id as blkid writes it, ABCD-1234. Label - is none. Number 0 is the
+# whole disk, which loses its partition table.
+# GRUB 2.06 cannot read metadata_csum_seed and orphan_file. Inode tables are zeroed later, by the deployed system's kernel.
+filesystem() {
+  local device part
+  device=$(place "$1" "$2") || exit 1
   step "making $3 on $device"
+  if [ "$2" = 0 ]; then
+    let_go "$device"
+    for part in $(partitions "${device##*/}"); do
+      wipefs -q -a -f "$dev/$part" || fail "filesystem: cannot wipe $part"
+    done
+    wipefs -q -a -f "$device" || fail "filesystem: cannot wipe $device"
+    if [ -b "$device" ]; then blockdev --rereadpt "$device" 2>/dev/null || :; fi
+  fi
   case $3 in
-    ext4)
-      mkfs.ext4 -q -F -L "$4" -U "$5" -O '^metadata_csum_seed,^orphan_file' -E lazy_itable_init=1,lazy_journal_init=1 "$device" \
+    ext4 | ext2)
+      mkfs.ext4 -t "$3" -q -F -L "${4#-}" -U "$5" -O '^metadata_csum_seed,^orphan_file' -E lazy_itable_init=1,lazy_journal_init=1 "$device" \
         >"$run/mkfs" 2>&1
       ;;
     vfat) mkfs.vfat -F 32 -n "$4" -i "$(printf '%s' "$5" | tr -d -)" "$device" >"$run/mkfs" 2>&1 ;;
-    swap) mkswap -L "$4" -U "$5" "$device" >"$run/mkfs" 2>&1 ;;
+    swap) mkswap -L "${4#-}" -U "$5" "$device" >"$run/mkfs" 2>&1 ;;
+    xfs) mkfs.xfs -q -f -L "${4#-}" -m "uuid=$5" "$device" >"$run/mkfs" 2>&1 ;;
     *) fail "filesystem: cannot make $3" ;;
   esac || fail "filesystem: $3 on $device: $(tail -n 3 "$run/mkfs" | tr '\n' ' ')"
 }
@@ -134,8 +151,7 @@ filesystem() {
 # mount_partition NAME NUMBER PATH
 mount_partition() {
   local device
-  device=$(device_of "$1") || exit 1
-  device=$(partition "$device" "$2")
+  device=$(place "$1" "$2") || exit 1
   mkdir -p "$3"
   mount "$device" "$3" 2>"$run/mount" || fail "cannot mount $device on $3: $(tail -n 1 "$run/mount")"
 }

@@ -25,6 +25,7 @@ import { buildAgent } from '../src/cell/images/build-agent.ts';
 import { buildDebian12 } from '../src/cell/images/build-debian.ts';
 import type { BuiltImage } from '../src/cell/images/built-image.ts';
 import { planDeployment, planErase } from '../src/cell/lifecycle/disk-plan.ts';
+import { flatInstallation } from '../src/cell/storage/installation.ts';
 import { readInventory } from '../src/cell/lifecycle/inventory.ts';
 import { renderPlan } from '../src/cell/lifecycle/plan-script.ts';
 import type { Inventory } from '../src/contract/inventory.ts';
@@ -288,8 +289,6 @@ async function deploy(uefi: boolean): Promise<void> {
     fqdn: 'node1.maas',
     operationId: 7,
     image,
-    disks: [target],
-    bootDiskId: null,
     kernelParameters: 'console=ttyS0,115200',
     seed,
   };
@@ -301,7 +300,7 @@ async function deploy(uefi: boolean): Promise<void> {
     'meta-data/vendor-data': '{}\n',
     'user-data': report,
   };
-  let plan = renderPlan(planDeployment(model, target));
+  let plan = renderPlan(planDeployment(model, flatInstallation(target, model.operationId)));
   cell.answer = (call): Answer | undefined => {
     const asked = new RegExp(`^${meta}2012-03-01/(.*)$`).exec(call.path)?.[1] ?? '';
     if (asked in metadata) return { body: metadata[asked] ?? '' };

@@ -107,6 +107,7 @@ async function wholeLife(fleet: MetalFleet, racked: RackedMachine): Promise<void
   check(ready.hardware_uuid?.toLowerCase() === machine.spec.uuid.toLowerCase(), 'the SMBIOS UUID was found');
   mark('Ready');
 
+  const bridged = machine.spec.firmware === 'bios';
   const allocated = await client.call('Machines.allocate', {}, { system_id: [system_id] });
   check(allocated.system_id === system_id && allocated.status_name === 'Allocated', 'allocated through the front');
   await client.call(
@@ -114,6 +115,8 @@ async function wholeLife(fleet: MetalFleet, racked: RackedMachine): Promise<void
     { system_id },
     {
       distro_series: 'debian/12',
+      // One finds out about its network by itself, the other is told of it.
+      ...(bridged ? { bridge_all: true, bridge_fd: 0 } : {}),
       user_data: Buffer.from('#cloud-config\nwrite_files:\n- path: /etc/muster-e2e\n  content: user-data was here\n').toString('base64'),
     },
   );
@@ -122,6 +125,17 @@ async function wholeLife(fleet: MetalFleet, racked: RackedMachine): Promise<void
   const deployed = await client.call('Machine.read', { system_id }, {});
   mark(`Deployed at ${deployed.ip_addresses.join(', ')}`);
   await logIn(fleet, deployed.ip_addresses[0] ?? '', system_id, mark);
+  if (bridged) {
+    const bridge = deployed.interface_set.find((nic) => nic.type === 'bridge');
+    check(bridge?.name === 'br-eth0' && bridge.links[0]?.ip_address === deployed.ip_addresses[0], 'the bridge has the address');
+    const shown = await ssh(
+      fleet,
+      deployed.ip_addresses[0] ?? '',
+      'ip -brief address show dev br-eth0; ip -brief link show master br-eth0',
+    );
+    check(shown.includes(`${deployed.ip_addresses[0]}/24`) && /^eth0 /m.test(shown), `the system has the bridge: ${shown}`);
+    mark('the system has its address on a bridge');
+  }
 
   const log = await client.call('Events.query', {}, { id: [system_id], level: 'DEBUG', limit: 1000 });
   const asked = (what: string) =>
@@ -138,6 +152,11 @@ async function wholeLife(fleet: MetalFleet, racked: RackedMachine): Promise<void
   mark('releasing with quick erase');
   await settled(fleet, system_id, 'Ready', 300, mark);
   await erased(racked);
+  const after = await client.call('Machine.read', { system_id }, {});
+  check(
+    after.interface_set.every((nic) => nic.type === 'physical'),
+    'the bridge went with the release',
+  );
   mark('released: first and last MiB are zero, no signature is found');
 }
 
@@ -162,47 +181,40 @@ async function settled(fleet: MetalFleet, systemId: string, state: string, secon
 
 /** SSH as a user would: cloud-id, instance-id, user-data; a marker and the machine-id outlive a reboot by hand. */
 async function logIn(fleet: MetalFleet, address: string, systemId: string, mark: (what: string) => void): Promise<void> {
-  const ssh = async (command: string): Promise<string> => {
-    const options = [
-      '-i',
-      fleet.sshKey,
-      '-o',
-      'StrictHostKeyChecking=no',
-      '-o',
-      'UserKnownHostsFile=/dev/null',
-      '-o',
-      'ConnectTimeout=10',
-      '-o',
-      'BatchMode=yes',
-      '-o',
-      'LogLevel=ERROR',
-    ];
-    const [program = '', ...rest] = rack.inside(['ssh', ...options, `debian@${address}`, command]);
-    return (await run(program, rest, { timeout: 60_000 })).stdout.trim();
-  };
-  const cloudId = await until("SSH with the user's key", 180, () => ssh('cloud-id').catch(() => undefined));
+  const there = (command: string) => ssh(fleet, address, command);
+  const cloudId = await until("SSH with the user's key", 180, () => there('cloud-id').catch(() => undefined));
   check(cloudId === 'maas', `cloud-id is ${cloudId}`);
   // cloud-init's MAAS datasource keeps the id that the metadata server gave.
-  const instance = await ssh('sudo cat /run/cloud-init/instance-data.json | tr -d \' \\n\' | grep -o \'"instance-id":"[^"]*"\' | head -1');
+  const instance = await there(
+    'sudo cat /run/cloud-init/instance-data.json | tr -d \' \\n\' | grep -o \'"instance-id":"[^"]*"\' | head -1',
+  );
   check(instance.includes(systemId), `the instance-id is ${instance}`);
   check(
-    (await until('the user-data ran', 120, async () => (await ssh('cat /etc/muster-e2e').catch(() => '')) || undefined)).includes(
+    (await until('the user-data ran', 120, async () => (await there('cat /etc/muster-e2e').catch(() => '')) || undefined)).includes(
       'user-data was here',
     ),
     'user-data ran',
   );
-  const machineId = await ssh('cat /etc/machine-id');
-  await ssh('echo here | sudo tee /var/lib/muster-e2e-marker; sync');
-  const bootId = await ssh('cat /proc/sys/kernel/random/boot_id');
-  await ssh('sudo systemctl reboot').catch(() => undefined);
+  const machineId = await there('cat /etc/machine-id');
+  await there('echo here | sudo tee /var/lib/muster-e2e-marker; sync');
+  const bootId = await there('cat /proc/sys/kernel/random/boot_id');
+  await there('sudo systemctl reboot').catch(() => undefined);
   mark('rebooted by hand');
   await until('it is back after the reboot', 300, async () => {
-    const now = await ssh('cat /proc/sys/kernel/random/boot_id').catch(() => undefined);
+    const now = await there('cat /proc/sys/kernel/random/boot_id').catch(() => undefined);
     return now !== undefined && now !== bootId ? now : undefined;
   });
-  check((await ssh('cat /var/lib/muster-e2e-marker')) === 'here', 'the marker is there after the reboot');
-  check((await ssh('cat /etc/machine-id')) === machineId, 'the machine-id is the same');
+  check((await there('cat /var/lib/muster-e2e-marker')) === 'here', 'the marker is there after the reboot');
+  check((await there('cat /etc/machine-id')) === machineId, 'the machine-id is the same');
   mark('marker and machine-id are as before the reboot');
+}
+
+/** What a command prints in the installed system. */
+async function ssh(fleet: MetalFleet, address: string, command: string): Promise<string> {
+  const words = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'ConnectTimeout=10', 'BatchMode=yes', 'LogLevel=ERROR'];
+  const options = ['-i', fleet.sshKey, ...words.flatMap((word) => ['-o', word])];
+  const [program = '', ...rest] = rack.inside(['ssh', ...options, `debian@${address}`, command]);
+  return (await run(program, rest, { timeout: 60_000 })).stdout.trim();
 }
 
 /** The disk as the host sees it. */

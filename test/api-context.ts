@@ -8,6 +8,7 @@ import type { NetworkContext } from '../src/cell/api/network-context.ts';
 import type { CellTables, DeployedImage } from '../src/cell/db/schema.ts';
 import { makeSecretKey, type SecretKey } from '../src/cell/db/secret-key.ts';
 import { hostNameFor } from '../src/cell/metadata/host-name.ts';
+import { networkDoors } from '../src/cell/network-doors.ts';
 import { powerDoors } from '../src/cell/power-door.ts';
 import { fail } from '../src/contract/errors.ts';
 import type { GlobalReader } from '../src/global/document.ts';
@@ -59,6 +60,7 @@ export function apiContext(database: TestDatabase<CellTables>, global: GlobalRea
               if (reading === undefined) throw fail('power_refused', { address: String(given['power_address']), reason: 'no answer' });
               return { ...checked, reading };
             },
+            membersAt: (type, given) => real.membersAt(type, given),
             query: async () => bmc() ?? { state: 'error', evidence: 'no answer' },
           },
     images: {
@@ -84,6 +86,7 @@ export function networkContext(context: ApiContext, options: Partial<NetworkCont
     state: () => 'in',
     load: () => ({ cpu: 0, delay: 0 }),
     services: () => [],
+    ...networkDoors(),
     ...options,
   };
 }

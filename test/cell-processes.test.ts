@@ -189,7 +189,7 @@ test('a session, a key and its revocation hold at both', async () => {
 test('one Idempotency-Key at both at the same moment: one machine, answered alike', async () => {
   for (let round = 0; round < 8; round += 1) {
     const ids = await Promise.all([makeMachine(round, 'race-a'), makeMachine(round, 'race-b')]);
-    const asked = { tags: [], mem: 1000 };
+    const asked = { tags: [], mem: [1000] };
     const replies = await Promise.all(
       clients.map((client) => client.call('Machines.allocate', {}, asked, { idempotencyKey: `race-${round}` })),
     );

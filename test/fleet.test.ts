@@ -194,7 +194,7 @@ describe('one API over two cells', () => {
       status: 409,
       text: expect.stringMatching(/^No machine available\.\nCell north: 0 ready/) as string,
     });
-    await expect(client.call('Machines.allocate', {}, { mem: 1e6 })).rejects.toMatchObject({
+    await expect(client.call('Machines.allocate', {}, { mem: [1e6] })).rejects.toMatchObject({
       status: 409,
       text: expect.stringContaining('resolved to') as string,
     });

@@ -14,6 +14,7 @@ import { makeSecretKey, type SecretKey } from '../src/cell/db/secret-key.ts';
 import { judge } from '../src/cell/judge-claim.ts';
 import type { Executor, LifecycleDoor } from '../src/cell/lifecycle/carry-out.ts';
 import { reconcile } from '../src/cell/lifecycle/reconcile.ts';
+import { TagJudge } from '../src/global/tag-judge.ts';
 import { bootHandlers, metadataHandlers } from '../src/cell/machine-side.ts';
 import { builtInScripts } from '../src/global/built-in-scripts.ts';
 import { authenticateMachine } from '../src/cell/metadata/machine-authentication.ts';
@@ -68,6 +69,7 @@ export interface MachineCell {
     fetches: string[];
     killPoint: (name: string) => void;
     keys: Record<string, string[]>;
+    certificates: Record<string, string[]>;
   };
   addMachine(given?: {
     status?: number;
@@ -108,7 +110,14 @@ export async function machineCell(): Promise<MachineCell> {
   await claimDatabase(db, { number: 17, name: 'c17', keyFingerprint: secretKey.fingerprint });
   await ensureDomain(db, 'c17.example');
   await database.transaction((tx) => ensureRackSubnet(tx, rackAddress, true));
-  const door: MachineCell['door'] = { imageReady: true, dhcpNames: true, fetches: [], killPoint: () => undefined, keys: {} };
+  const door: MachineCell['door'] = {
+    imageReady: true,
+    dhcpNames: true,
+    fetches: [],
+    killPoint: () => undefined,
+    keys: {},
+    certificates: {},
+  };
   const serviceUrls = ['http://10.99.0.1:5240'];
   const context: MetadataContext = {
     database,
@@ -116,12 +125,14 @@ export async function machineCell(): Promise<MachineCell> {
     serviceUrls,
     door: {
       publicKeysOf: (username) => door.keys[username] ?? [],
+      certificatesOf: (username) => door.certificates[username] ?? [],
       script: (name) => new Map<string, { content: string; timeoutSeconds: number }>(Object.entries(builtInScripts)).get(name),
       judge,
       killPoint: (name) => door.killPoint(name),
     },
   };
   const reports = statusReports({ database });
+  const tagJudge = new TagJudge();
   const agent = () => ({ kernel: agentFile, initrd: agentFile });
   const catalogue = {
     find: () => image,
@@ -132,7 +143,7 @@ export async function machineCell(): Promise<MachineCell> {
   };
   const store = { open: () => Promise.resolve(undefined) } as unknown as Parameters<typeof bootDoors>[0]['store'];
   const doors = bootDoors({ db, store, catalogue, secretKey, parameters: [], onError: () => undefined });
-  const handlers = { ...metadataHandlers(context, reports), ...bootHandlers({ doors, loaders: new Map(), serviceUrls }) };
+  const handlers = { ...metadataHandlers(context, reports, tagJudge), ...bootHandlers({ doors, loaders: new Map(), serviceUrls }) };
   const server = createServer({
     program: 'cell',
     version: '0',
@@ -273,6 +284,7 @@ export async function machineCell(): Promise<MachineCell> {
     async close() {
       await server.drain(100);
       await reports[Symbol.asyncDispose]();
+      await tagJudge[Symbol.asyncDispose]();
       await doors[Symbol.asyncDispose]();
       await database.drop();
     },

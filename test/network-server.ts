@@ -5,6 +5,7 @@ import { networkHandlers } from '../src/cell/api/network-handlers.ts';
 import type { NetworkContext } from '../src/cell/api/network-context.ts';
 import { spaceDoor, usageDoor } from '../src/cell/api/global-doors.ts';
 import { machineApi } from '../src/cell/machine-api.ts';
+import { networkDoors } from '../src/cell/network-doors.ts';
 import { migrationsOfCell } from '../src/cell/cell-database.ts';
 import { claimDatabase, ensureDomain } from '../src/cell/db/cell-identity.ts';
 import type { CellTables } from '../src/cell/db/schema.ts';
@@ -63,11 +64,9 @@ export async function networkServer({ others, ...options }: Partial<NetworkConte
   await ensureDefaults(authority);
   const global = authority.memory;
   const usage = usageDoor(db, () => global);
+  const machines = apiContext(database, global);
   const context: NetworkContext = {
-    database,
-    global,
-    cellName: 'c17',
-    cellNumber,
+    ...machines,
     version: '0.1.0',
     serviceAddress: '10.40.1.1',
     url: 'http://10.40.1.1:5240',
@@ -76,6 +75,7 @@ export async function networkServer({ others, ...options }: Partial<NetworkConte
     state: () => 'in',
     load: () => ({ cpu: 0, delay: 0 }),
     services: () => [{ name: 'dhcpd', status: 'running', status_info: '' }],
+    ...networkDoors(),
     ...options,
   };
   // Sign-in is not asked for here; the doors behind zones, pools and spaces are.
@@ -83,7 +83,6 @@ export async function networkServer({ others, ...options }: Partial<NetworkConte
     { writer: authority, usage },
     { reader: global, spaces: spaceDoor(db, () => global) },
   );
-  const machines = apiContext(database, global);
   const handlers = inSendersContext({ ...globals, ...machineApi(machines), ...networkHandlers(context) });
   const authenticate = authenticateAt(global, 'c17');
   const server = createServer({

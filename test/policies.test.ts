@@ -166,5 +166,5 @@ test('nothing that a stranger sends changes a row, but enlisting on a VLAN that 
 
   expect((await ask(routes['AgentEnlist.create'], {}, `${guesses}&architecture=amd64`)).statusCode).toBe(200);
   const enlisted = (await content()).filter((line) => !before.includes(line)).map((line) => line.split(' ')[0]);
-  expect(enlisted).toEqual(['event', 'finding', 'interface', 'machine']);
+  expect(enlisted).toEqual(['event', 'finding', 'interface', 'machine', 'node']);
 });

@@ -16,8 +16,11 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ui: ['contract'],
 };
 
-/** The rooms inside the cell. They meet through doors that `src/cell/*.ts` wires; each may use the stores in `db`. */
-const innerRooms = ['api', 'lifecycle', 'allocate', 'power', 'netboot', 'metadata', 'network', 'images', 'db'];
+/**
+ * The rooms inside the cell. They meet through doors that `src/cell/*.ts` wires; each may use the stores in `db`, and what a machine's
+ * storage is (`storage`, which is pure and sees none of them).
+ */
+const innerRooms = ['api', 'lifecycle', 'allocate', 'power', 'netboot', 'metadata', 'network', 'images', 'db', 'storage'];
 
 const typedClient = 'src/http/client.ts';
 const packageTable = 'setup/debian-packages.mjs';
@@ -68,7 +71,7 @@ function arrowProblem(file: SourceFacts, target: string): string | undefined {
   const inner = innerRoomOf(file.path);
   if (from !== 'cell' || inner === undefined || isTest(file.path)) return undefined;
   const innerTarget = innerRoomOf(target);
-  if (innerTarget === inner || innerTarget === 'db') return undefined;
+  if (innerTarget === inner || innerTarget === 'storage' || (innerTarget === 'db' && inner !== 'storage')) return undefined;
   return `imports ${target}: cell/${inner} must not see ${innerTarget === undefined ? 'what wires it' : `cell/${innerTarget}`}; own a door (a type of at most four functions) and let src/cell/cell.ts wire it`;
 }
 

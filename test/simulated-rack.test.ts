@@ -141,6 +141,20 @@ test('commissioning finds out what they are made of', async () => {
   );
 }, 120_000);
 
+test('a tag finds its machines by what lshw printed on them, and with another definition others', async () => {
+  const vendorOf = (number: number): string => machine(number).machine.model.vendor;
+  const first = vendorOf(0);
+  const made = (vendor: string) => ids.filter((_, number) => vendorOf(number) === vendor).toSorted();
+  const definition = (test: string) => `//lshw:node[@class="system"]/lshw:vendor ${test} "${first}"`;
+  const members = async () => (await client.call('Tag.machines', { name: 'maker' }, {})).map((one) => one.system_id).toSorted();
+  const others = ids.filter((id) => !made(first).includes(id)).toSorted();
+  expect([made(first).length, others.length]).not.toContain(0);
+  await client.call('Tags.create', {}, { name: 'maker', definition: definition('='), kernel_opts: 'maker=first' });
+  await until('the tag', 20_000, members, (found) => found.join() === made(first).join(), String);
+  await client.call('Tag.update', { name: 'maker' }, { definition: definition('!=') });
+  await until('the changed tag', 20_000, members, (found) => found.join() === others.join(), String);
+}, 60_000);
+
 test('deploying: one claim and one completed write each, whatever was lost on the way', async () => {
   Object.assign(machine(9).bmc.faults, { turnDown: 1, collide: 1 });
   for (const number of [...deployed, 6, 7])

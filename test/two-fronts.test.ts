@@ -74,7 +74,7 @@ test('ten keys, each four times at two fronts at the same moment: ten machines, 
   const [first] = taken;
   await fleet.client(fronts[0]!.url).call('Machine.release', { system_id: first!.id }, {});
   expect(await allocate(fronts[1]!, first!.key)).toBe(first!.id);
-  const other = fleet.client(fronts[1]!.url).call('Machines.allocate', {}, { mem: 1 }, { idempotencyKey: first!.key });
+  const other = fleet.client(fronts[1]!.url).call('Machines.allocate', {}, { mem: [1] }, { idempotencyKey: first!.key });
   await expect(other).rejects.toMatchObject({ code: 'idempotency_mismatch' });
 });
 

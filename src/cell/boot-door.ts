@@ -18,6 +18,8 @@ export interface BootDoorOptions {
   readonly catalogue: ImageCatalogue;
   readonly secretKey: SecretKey;
   readonly parameters: readonly KernelParameter[];
+  /** What the setting `kernel_opts`, and those of these tags, add at this moment. */
+  readonly operatorParameters?: (tagIds: readonly number[]) => readonly KernelParameter[];
   readonly onError: (error: unknown) => void;
   /** Ends fetches. */
   readonly signal?: AbortSignal;
@@ -81,7 +83,7 @@ export function bootDoors(options: BootDoorOptions): BootDoors & AsyncDisposable
   };
 }
 
-function foundOf({ catalogue, secretKey, parameters }: BootDoorOptions, asker: BootAsker, row: BootRow): BootFound {
+function foundOf({ catalogue, secretKey, parameters, operatorParameters }: BootDoorOptions, asker: BootAsker, row: BootRow): BootFound {
   const agent = catalogue.agent(asker.architecture);
   const known = row.system_id !== null && row.status !== null;
   const facts: BootFacts = {
@@ -97,7 +99,8 @@ function foundOf({ catalogue, secretKey, parameters }: BootDoorOptions, asker: B
       : {}),
     ...(row.purpose === null ? {} : { ticket: { purpose: row.purpose } }),
     enlists: row.enlists ?? false,
-    unsure: row.matches > 1,
+    // A card of two machines, or of a device: what has it is none of ours to boot.
+    unsure: row.matches > (row.system_id === null ? 0 : 1),
   };
   const rescue = facts.machine?.state === 'rescue_mode' || facts.machine?.state === 'entering_rescue_mode';
   const nonce = row.nonce ?? (rescue && row.system_id !== null ? rescueNonce(secretKey, row.system_id) : undefined);
@@ -113,6 +116,6 @@ function foundOf({ catalogue, secretKey, parameters }: BootDoorOptions, asker: B
           },
         }
       : {}),
-    parameters,
+    parameters: [...parameters, ...(operatorParameters?.(row.tag_ids) ?? [])],
   };
 }

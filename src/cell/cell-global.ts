@@ -65,7 +65,8 @@ export async function openCellGlobal(
       },
     };
   }
-  const standalone = await openStandaloneGlobal(common);
+  const outside = { launchpad: config.launchpad_url, github: config.github_url };
+  const standalone = await openStandaloneGlobal({ ...common, outside });
   const ending = new AbortController();
   const following = followBuiltCatalogue(standalone.authority, common.images, ending.signal, common.onTrouble);
   return {

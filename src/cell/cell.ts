@@ -10,7 +10,9 @@ import { fail } from '../contract/errors.ts';
 import type { FirstAdmin } from '../global/default-documents.ts';
 import type { GlobalReader } from '../global/document.ts';
 import { readMembership } from '../global/membership.ts';
+import { settingAddresses, settingOf } from '../global/api/settings.ts';
 import { formatRevisions } from '../global/revision.ts';
+import { TagJudge } from '../global/tag-judge.ts';
 import type { CellGlobal } from '../global/standalone-global.ts';
 import type { Authenticate } from '../http/handler.ts';
 import { createServer, type Pages, type Server } from '../http/server.ts';
@@ -31,6 +33,7 @@ import { readSecretKey } from './db/secret-key.ts';
 import { sweepReferences } from './dangling-references.ts';
 import { careForClaims } from './claim-care.ts';
 import { isNamed, startDhcpCare } from './dhcp-care.ts';
+import { startDiscoveryCare } from './discovery-care.ts';
 import { imageCatalogue } from './image-catalogue.ts';
 import { imageCopies, sourcesWithPeers } from './image-copies.ts';
 import { hubImages, openImageStore } from './images/store.ts';
@@ -55,6 +58,10 @@ import { guardStanding } from './standing.ts';
 import { joinProcesses } from './process-registry.ts';
 import { serviceAddressesOf } from './service-addresses.ts';
 import { shareMembership } from './shared-files.ts';
+import { kernelOptions, operatorParameters } from './kernel-options.ts';
+import { careForTags } from './tag-care.ts';
+import { networkDoors } from './network-doors.ts';
+import { rackId } from './api/rack-id.ts';
 import { runWorkers } from './workers.ts';
 
 export interface CellOptions {
@@ -163,12 +170,17 @@ export async function startCell(options: CellOptions): Promise<Cell> {
             rack: config.rack,
             service: { address: addresses.all[0] ?? addresses.own, port: config.port, loaders: [...loaders.keys()] },
             domain: `${config.name}.${config.site}`,
+            servers: () => ({ dns: settingAddresses(global.reader, 'upstream_dns'), ntp: settingAddresses(global.reader, 'ntp_servers') }),
             leaseTime: config.lease_seconds,
             log,
             onTrouble: trouble,
           }),
         )
       : undefined;
+
+  const discovery = stack.use(
+    startDiscoveryCare({ db, rack: config.rack, observer: rackId(base.number), leases: dhcp && (() => dhcp.leases()), log }),
+  );
 
   const boots = stack.use(
     bootDoors({
@@ -177,6 +189,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
       catalogue,
       secretKey,
       parameters: parseParameters(config.kernel_parameters),
+      operatorParameters: (tagIds) => operatorParameters(global.reader, tagIds),
       onError: (error) => log.warn({ err: error }, 'the boot log could not be written'),
       signal: ending.signal,
     }),
@@ -186,26 +199,25 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     const own = global.reader.named('script', name);
     return builtIn ?? (own && { content: own.script, timeoutSeconds: own.timeout || 900 });
   };
+  /** The keys of one kind that a user has. */
+  const keysOf = (kind: 'sshkey' | 'sslkey', username: string): string[] => {
+    const user = global.reader.named('user', username);
+    return user ? global.reader.list(kind).flatMap((key) => (key.user === user.id ? [key.key] : [])) : [];
+  };
   const metadata: MetadataContext = {
     database,
     secretKey,
     serviceUrls,
     door: {
-      publicKeysOf(username) {
-        const user = global.reader.named('user', username);
-        return user
-          ? global.reader
-              .list('sshkey')
-              .filter((key) => key.user === user.id)
-              .map((key) => key.key)
-          : [];
-      },
+      publicKeysOf: (username) => keysOf('sshkey', username),
+      certificatesOf: (username) => keysOf('sslkey', username),
       script: scriptOf,
-      judge,
+      judge: (given) => judge(given, kernelOptions(global.reader, given.machine.tag_ids)),
       killPoint,
     },
   };
   const reports = stack.use(statusReports({ database }));
+  const tagJudge = stack.use(new TagJudge());
   const wakeups = stack.use(openFeedWakeups(database.connection));
   const authenticate: Authenticate = async (request, oauth) => {
     if (oauth && global.reader.get('token', oauth.token) === undefined) {
@@ -262,6 +274,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     ...machineApi(api),
     ...networkHandlers({
       ...api,
+      ...networkDoors(dhcp, discovery),
       version: options.version,
       serviceAddress: config.service_address,
       url: serviceUrls[0] ?? '',
@@ -275,7 +288,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
         { name: 'tftp', status: netboots && config.tftp_port > 0 ? 'running' : 'off', status_info: '' },
       ],
     }),
-    ...metadataHandlers(metadata, reports),
+    ...metadataHandlers(metadata, reports, tagJudge, () => settingOf(global.reader, 'default_storage_layout')),
     ...bootHandlers({ doors: boots, loaders, serviceUrls }),
   };
   const server = createServer({
@@ -329,6 +342,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     power: { targetOf: power.targetOf, killPoint },
     refreshDhcp: () => dhcp?.refresh() ?? Promise.resolve(),
     sweepReferences: () => sweepReferences(database, global.reader),
+    judgeTags: () => careForTags({ database, global: global.reader, judge: tagJudge, signal: ending.signal, killPoint }),
     onGlobalChange: (listener) => global.reader.onChange(listener),
     freeUnconfirmed: () => careForClaims(database),
     owner: processes.owner,

@@ -49,6 +49,10 @@ export const CellConfig = Type.Object({
       description: 'How long a BMC may take to act on an order of which nobody knows whether it arrived; left out, 200.',
     }),
   ),
+  launchpad_url: Type.Optional(
+    Type.String({ description: 'Where SSH keys of lp:USER are imported from; left out, https://launchpad.net.' }),
+  ),
+  github_url: Type.Optional(Type.String({ description: 'Where SSH keys of gh:USER are imported from; left out, https://github.com.' })),
   boot_slots: Type.Integer({ default: 64, minimum: 1, description: 'How many machines may be starting at once.' }),
 });
 export type CellConfig = Static<typeof CellConfig>;

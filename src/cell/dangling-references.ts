@@ -23,11 +23,11 @@ import type { CellTables } from './db/schema.ts';
 type Known = Pick<GlobalReader, 'get' | 'named' | 'retired'>;
 
 const words: Readonly<Record<ReferredKind, { readonly what: string; readonly meanwhile: string }>> = {
-  zone: { what: 'machine(s)', meanwhile: 'They count as in the default zone.' },
+  zone: { what: 'node(s)', meanwhile: 'They count as in the default zone.' },
   pool: { what: 'machine(s)', meanwhile: 'They count as in the default pool.' },
-  tag: { what: 'machine(s)', meanwhile: 'They count as without it.' },
+  tag: { what: 'node(s)', meanwhile: 'They count as without it.' },
   space: { what: 'VLAN(s)', meanwhile: 'They count as in no space.' },
-  user: { what: 'machine(s) or range(s) of addresses', meanwhile: 'Only an administrator can act on them.' },
+  user: { what: 'machine(s), device(s) or address(es)', meanwhile: 'Only an administrator can act on them.' },
 };
 
 /** What is retired or unknown among the references. Pure. */

@@ -6,13 +6,14 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { CellDb } from './db/cell-db.ts';
-import { readNetwork } from './db/network-plan.ts';
+import { readGlobalSnippets, readNetwork } from './db/network-plan.ts';
 import { readProcesses, saveDhcpNames } from './db/process-store.ts';
 import type { SecretKey } from './db/secret-key.ts';
 import { interfaces } from './netboot/interfaces.ts';
 import { isSpare, pairOf, type KeaPair } from './netboot/kea-pair.ts';
 import { setSpare } from './netboot/kea-guard.ts';
 import { startKea, type KeaServer } from './netboot/kea-server.ts';
+import type { Lease } from './netboot/lease.ts';
 import { writePairCertificate } from './netboot/pair-certificate.ts';
 import { createRouterAdvertiser, type RouterAdvertiser } from './netboot/router-advertisement.ts';
 import { namedMachines, planNetwork, type RackInterface } from './network/dhcp.ts';
@@ -26,6 +27,8 @@ export interface DhcpCareOptions {
   readonly rack: readonly RackInterface[];
   readonly service: { readonly address: string; readonly port: number; readonly loaders: readonly string[] };
   readonly domain: string;
+  /** What machines are told when their subnet says nothing: addresses, of the settings. */
+  readonly servers: () => { readonly dns: readonly string[]; readonly ntp: readonly string[] };
   readonly leaseTime: number;
   readonly log: Logger;
   readonly onTrouble: (service: string, trouble: string) => void;
@@ -36,6 +39,9 @@ export interface DhcpCare extends AsyncDisposable {
   refresh(): Promise<void>;
   /** Does the configuration that runs here name this machine? */
   names(systemId: string): boolean;
+  leases(): Promise<readonly Lease[]>;
+  /** Why Kea would not take this snippet; undefined when it would. */
+  refusesSnippet(json: string): Promise<string | undefined>;
   /** Stop answering, before the rest of the process ends: the other one takes over, and nobody is sent here any more. */
   hush(): Promise<void>;
 }
@@ -64,6 +70,7 @@ export async function startDhcpCare(options: DhcpCareOptions): Promise<DhcpCare>
   const seed = createHash('sha256').update(secretKey.derive(64, 'dhcp pair')).digest();
   const files = await writePairCertificate(folder, seed);
   let rows = await readNetwork(db);
+  let snippets = await readGlobalSnippets(db);
   let partners = await readPartners();
   /** All processes that serve DHCP, dead or alive: a configuration that followed deaths at once would stop Kea's own taking over. */
   async function readPartners(): Promise<ReturnType<typeof pairOf>> {
@@ -71,10 +78,12 @@ export async function startDhcpCare(options: DhcpCareOptions): Promise<DhcpCare>
     await setSpare(folder, isSpare(serving, processId));
     return pairOf(serving, processId);
   }
-  const plan = () => (partners === 'idle' ? { vlans: [] } : planNetwork(rows, options.rack, [], options.domain));
+  let servers = options.servers();
+  const plan = () =>
+    partners === 'idle' ? { vlans: [] } : { ...planNetwork(rows, options.rack, servers.dns, options.domain, servers.ntp), snippets };
   const pair = (): KeaPair | undefined =>
     partners === undefined || partners === 'idle' ? undefined : { own: processId, peers: partners, ...files };
-  const told = () => JSON.stringify([rows, partners]);
+  const told = () => JSON.stringify([rows, snippets, partners, servers]);
   const kea: KeaServer = await startKea(
     plan(),
     {
@@ -101,7 +110,9 @@ export async function startDhcpCare(options: DhcpCareOptions): Promise<DhcpCare>
   async function refresh(): Promise<void> {
     if (isOver) return;
     rows = await readNetwork(db);
+    snippets = await readGlobalSnippets(db);
     partners = await readPartners();
+    servers = options.servers();
     const text = told();
     if (text === known) return;
     known = text;
@@ -129,6 +140,8 @@ export async function startDhcpCare(options: DhcpCareOptions): Promise<DhcpCare>
   return {
     refresh,
     names: (systemId) => named.has(systemId),
+    leases: () => kea.leases(),
+    refusesSnippet: (json) => kea.refusesSnippet(json),
     hush: close,
     [Symbol.asyncDispose]: close,
   };

@@ -1,4 +1,5 @@
 /** Which image is meant by a name, and where its files come from: the global catalogue read for this cell. */
+import { settingOf } from '../global/api/settings.ts';
 import type { GlobalReader } from '../global/document.ts';
 import type { BodyOf } from '../global/kinds.ts';
 import type { DeployedImage } from './db/schema.ts';
@@ -15,7 +16,7 @@ export interface CatalogueFile {
 export interface ImageCatalogue {
   /** `debian/12`, `12`, `bookworm`-like names; undefined when nothing of that name fits the architecture. */
   find(name: string, architecture: string): DeployedImage | undefined;
-  /** What is deployed when nobody says: the setting `default_distro_series`, else the first there is. */
+  /** What is deployed when nobody says: the settings `default_osystem` and `default_distro_series`, else the first there is. */
   fallback(architecture: string): DeployedImage | undefined;
   /** Kernel and initrd of the ephemeral environment. */
   agent(architecture: string): { readonly kernel: CatalogueFile; readonly initrd: CatalogueFile } | undefined;
@@ -52,8 +53,8 @@ export function imageCatalogue(
       return found && deployed(found);
     },
     fallback(architecture) {
-      const setting = reader.get('setting', 'default_distro_series')?.value;
-      const named = typeof setting === 'string' && setting !== '' ? this.find(setting, architecture) : undefined;
+      const series = settingOf(reader, 'default_distro_series');
+      const named = this.find(`${settingOf(reader, 'default_osystem')}/${series}`, architecture) ?? this.find(series, architecture);
       if (named) return named;
       const first = reader
         .list('boot_resource')

@@ -8,7 +8,7 @@ import { enlistHandlers } from './metadata/enlist.ts';
 import { metaDataHandlers } from './metadata/meta-data.ts';
 import type { MetadataContext } from './metadata/metadata-context.ts';
 import { preseedHandlers } from './metadata/preseed.ts';
-import { scriptHandlers } from './metadata/scripts.ts';
+import { scriptHandlers, type HardwareJudge } from './metadata/scripts.ts';
 import type { StatusReports } from './metadata/status-report.ts';
 import { readInventory } from './lifecycle/inventory.ts';
 
@@ -24,14 +24,19 @@ export function bootHandlers(options: HttpBootOptions): Handlers<BootRoutes> {
   return { 'BootStart.read': answer, 'BootScript.read': answer, 'BootLoader.read': answer, 'BootFile.read': answer };
 }
 
-/** Every metadata route. */
-export function metadataHandlers(context: MetadataContext, reports: StatusReports) {
+/** Every metadata route. `defaultLayout`: how the disks of a machine are to be used after its commissioning. */
+export function metadataHandlers(
+  context: MetadataContext,
+  reports: StatusReports,
+  hardware: HardwareJudge,
+  defaultLayout: () => string = () => 'flat',
+) {
   return {
     ...agentHandlers(context),
     ...enlistHandlers(context),
     ...metaDataHandlers(context),
     ...preseedHandlers(context),
-    ...scriptHandlers(context, readInventory),
+    ...scriptHandlers(context, readInventory, hardware, defaultLayout),
     ...reports.handlers,
   };
 }

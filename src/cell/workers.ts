@@ -26,6 +26,8 @@ export interface WorkersOptions {
   readonly freeUnconfirmed: () => Promise<number>;
   /** Set right what refers to global things that are gone. */
   readonly sweepReferences: () => Promise<number>;
+  /** Judge machines by the definitions of tags; returns how much there was. */
+  readonly judgeTags: () => Promise<number>;
   /** Calls back when global config has changed; the returned function ends that. */
   readonly onGlobalChange: (listener: () => void) => () => void;
   /** Events older than this are trimmed. */
@@ -62,6 +64,13 @@ export function runWorkers(options: WorkersOptions): Promise<void> {
     loop('boot snapshot', { ...each(10_000, options.refreshBoots), woken, calm: 2_000 }),
     loop('images', { ...each(15_000, () => options.refreshImages(signal)), woken, calm: 2_000 }),
     loop('references', references(options, woken)),
+    // Woken by new hardware documents and by new definitions; with neither it asks two small tables.
+    loop('tags', {
+      work: options.judgeTags,
+      nextDue: () => Promise.resolve(undefined),
+      woken: (until) => Promise.race([woken(until), globalChange(options, until)]),
+      calm: 500,
+    }),
     loop('claims', each(5_000, options.freeUnconfirmed)),
     loop(
       'events',
@@ -83,11 +92,7 @@ function references(
     },
     nextDue: () => Promise.resolve(undefined),
     woken: (until) => {
-      const changed = new Promise<void>((resolve) => {
-        const stop = onGlobalChange(() => end());
-        const end = () => (stop(), resolve());
-        until.addEventListener('abort', end, { once: true });
-      });
+      const changed = globalChange({ onGlobalChange }, until);
       const ended = async (): Promise<void> => {
         do await happened(until);
         while (standing === 0 && !until.aborted);
@@ -96,4 +101,13 @@ function references(
     },
     calm: 500,
   };
+}
+
+/** Resolves when global config has changed, or at the signal. */
+function globalChange({ onGlobalChange }: Pick<WorkersOptions, 'onGlobalChange'>, until: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = onGlobalChange(() => end());
+    const end = () => (stop(), resolve());
+    until.addEventListener('abort', end, { once: true });
+  });
 }

@@ -73,6 +73,11 @@ export const eventKinds = {
   script_failed: { level: 'ERROR', type: 'Script failed' },
 
   // What a cell has beside machines.
+  device_created: { level: 'INFO', type: 'Device added' },
+  device_updated: { level: 'INFO', type: 'Device changed' },
+  device_deleted: { level: 'INFO', type: 'Device deleted' },
+  controller_updated: { level: 'INFO', type: 'Controller changed' },
+  controller_deleted: { level: 'INFO', type: 'Controller deleted' },
   network_changed: { level: 'INFO', type: 'Networking changed' },
   interface_changed: { level: 'INFO', type: 'Interface changed' },
   block_device_changed: { level: 'INFO', type: 'Block device changed' },

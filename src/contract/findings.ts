@@ -55,6 +55,18 @@ export const findingKinds = {
     text: 'Disk {disk} carries the deployment marker of machine {marker}, which is not this machine, {system_id}.',
     advice: 'Disks were moved between machines, or the record is wrong. Commission the machine again when you know which.',
   },
+  unreadable_hardware: {
+    severity: 'warning',
+    subject: 'the system_id',
+    text: 'What lshw printed on machine {system_id} is no document that is taken: {reason}. Its tags stay as they were.',
+    advice: 'Look at the output of 60-muster-lshw, and commission the machine again.',
+  },
+  tag_not_judged: {
+    severity: 'warning',
+    subject: 'the tag',
+    text: 'The definition of tag {tag} cannot be judged here: {reason}. The tag stays on the machines that had it.',
+    advice: 'Make the definition simpler, or correct it; then it is judged again.',
+  },
   missing_disk: {
     severity: 'warning',
     subject: 'the system_id',

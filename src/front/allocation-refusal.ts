@@ -17,7 +17,7 @@ function quoted(text: string): string {
 /** Constraints that are numbers of any size: a cell, as MAAS, writes them as Python writes a float. */
 function resolved(name: string, values: readonly string[]): string {
   const params: Route['params'] = routes['Machines.allocate'].params;
-  const isNumber = (params[name]?.schema as { readonly type?: string } | undefined)?.type === 'number';
+  const isNumber = (params[name]?.schema as { readonly items?: { readonly type?: string } } | undefined)?.items?.type === 'number';
   return `${name}=${values.map((value) => (isNumber && Number.isInteger(Number(value)) ? `${Number(value)}.0` : value)).join(',')}`;
 }
 

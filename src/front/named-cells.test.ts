@@ -24,7 +24,9 @@ describe('the cell of a path', () => {
   });
 
   test('every route of reach id has a blank that can name a cell', () => {
-    const path = Object.fromEntries(['system_id', 'id', 'fabric_id', 'vlan_id'].map((name) => [name, String(idOf(7, 1))]));
+    const path = Object.fromEntries(
+      ['system_id', 'id', 'fabric_id', 'vlan_id', 'discovery_id', 'name'].map((name) => [name, String(idOf(7, 1))]),
+    );
     const nameless = Object.entries(routes).filter(([, route]) => route.reach === 'id' && cellOfPath(route, path) !== 7);
     expect(nameless).toEqual([]);
   });

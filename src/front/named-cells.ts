@@ -8,7 +8,10 @@ import type { Fields } from './encode-call.ts';
 const idParams: ReadonlySet<string> = new Set([
   'id',
   'system_id',
+  'parent',
   'nodes',
+  'source',
+  'destination',
   'add',
   'remove',
   ...Object.values(routes).map((route) => route.handler.toLowerCase()),
@@ -16,7 +19,8 @@ const idParams: ReadonlySet<string> = new Set([
 
 /** The number of the cell of an id; undefined for global ids, names, and whatever else is no cell's id. */
 export function cellOfText(text: string): number | undefined {
-  const cell = cellOf(text);
+  // `id:` is a specifier's, `subnet-` begins the names of old networks.
+  const cell = cellOf(text.replace(/^(?:id:|subnet-)/, ''));
   return cell === undefined || cell === globalCell ? undefined : cell;
 }
 

@@ -19,7 +19,8 @@ import { ranked } from './spread.ts';
 /** Constraints that name one machine: where it could be in an absent cell, "nothing fits" would be a lie. */
 const naming = ['system_id', 'name'];
 /** Constraints that few machines of few cells meet: a sample would mostly miss them, so all cells are asked at once. */
-const narrow = [...naming, 'zone', 'pool', 'tags', 'spread'];
+const networks = ['subnets', 'vlans', 'fabrics', 'fabric_classes', 'interfaces'];
+const narrow = [...naming, ...networks, 'zone', 'pool', 'tags', 'spread', 'storage', 'devices'];
 
 export interface AllocateOptions {
   readonly policy: Policy;

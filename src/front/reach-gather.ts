@@ -126,6 +126,10 @@ export const reachGather: Reach = async (context, { id, route }, call) => {
     if (kind === 'list') return await gatherList(answers.good, call, { order, page });
     const [only] = answers.good;
     if (kind === 'page' && only && !several) return passed(only);
+    if (kind === 'nothing') {
+      drop(answers.good);
+      return null;
+    }
     const { whole, replies } = await readWhole(answers);
     call.reply.header('Muster-Cells', musterCells(whole));
     const missing = shortfall(route, call, whole);

@@ -10,6 +10,8 @@ const named: Readonly<Record<string, string>> = { system_id: 'Machine', fabric_i
 
 /** What is not there when no cell is: what a cell would say. */
 function missing(route: Pick<Route, 'path' | 'handler'>): string {
+  // A node itself is named by the kind that was asked for.
+  if (/^\w+\/\{system_id\}\/$/.test(route.path)) return route.handler;
   return named[pathNames(route.path)[0] ?? ''] ?? route.handler;
 }
 

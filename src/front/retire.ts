@@ -45,7 +45,7 @@ function questionOf(reader: GlobalReader, { id }: Entry, path: Readonly<Record<s
         what: `User ${user.username}`,
         route: routes['User.resources'],
         given: { path: { username: user.username }, fields: {} },
-        by: 'machines or ranges of addresses',
+        by: 'machines, devices, addresses or ranges of them',
         uses: (answer) =>
           counts(answer).every((count) => typeof count === 'number') ? counts(answer).some((count) => count > 0) : undefined,
       }

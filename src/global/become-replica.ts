@@ -10,6 +10,7 @@ import {
   readSlice,
   type GlobalDb,
 } from './db/document-store.ts';
+import { dropClientSecrets } from './db/client-secret-store.ts';
 import { dropVerifiers, readVerifier } from './db/verifier-store.ts';
 import { handedKinds } from '../contract/resources/hand-over.ts';
 import type { Document } from './document.ts';
@@ -34,11 +35,14 @@ function isDefault({ kind, id, body }: Document): boolean {
   return body['name'] === 'default' && ((kind === 'zone' && id === '1') || (kind === 'pool' && id === '0'));
 }
 
+/** What is not handed over: a hub has its own. */
+const ownOfTheHub = ['boot_source', 'boot_source_selection', 'license_key', 'notification', 'file', 'oidc_provider'];
+
 /** What would be lost if the hub's simply took its place, in words: `user admin`. Keys are lost with their users, histories with their scripts. */
 export function wouldBeLost(documents: readonly Document[]): string[] {
-  const counted: ReadonlySet<string> = new Set([...handedKinds, 'boot_source', 'boot_source_selection']);
+  const counted: ReadonlySet<string> = new Set([...handedKinds, ...ownOfTheHub]);
   return documents
-    .filter((document) => counted.has(document.kind) && !['token', 'sshkey'].includes(document.kind) && !isDefault(document))
+    .filter((document) => counted.has(document.kind) && !['token', 'sshkey', 'sslkey'].includes(document.kind) && !isDefault(document))
     .map(({ kind, id, body }) => `${kind.replaceAll('_', ' ')} ${nameOf(body) ?? id}`);
 }
 
@@ -57,7 +61,7 @@ export async function toHandOver(db: GlobalDb, documents: readonly Document[]): 
 /** How many of each kind stay behind: images and where they come from are the hub's. */
 export function staysBehind(documents: readonly Document[]): Map<string, number> {
   const counts = new Map<string, number>();
-  const handed: ReadonlySet<string> = new Set([...handedKinds, 'script_revision', 'revocation']);
+  const handed: ReadonlySet<string> = new Set([...handedKinds, 'script_revision', 'revocation', 'notification_dismissal']);
   for (const { kind } of documents) if (!handed.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
 }
@@ -82,5 +86,6 @@ export async function becomeReplica(
     documents.map(({ kind, id, body }) => ({ kind, id, body, stream: streamOf(kind), revision: beforeTheHub, retired: false })),
   );
   await dropVerifiers(tx);
+  await dropClientSecrets(tx);
   await putOrigin(tx, hub);
 }

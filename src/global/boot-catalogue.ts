@@ -11,6 +11,7 @@ export interface CatalogueEntry {
   readonly architecture: string;
   readonly type: 'Synced' | 'Uploaded';
   readonly title?: string;
+  readonly base_image?: string;
   /** How it came: `release` (when left out) or `uploaded`. */
   readonly label?: string;
   /** `20260824.1`. */
@@ -34,7 +35,7 @@ export function newestVersion({ sets }: Pick<Resource, 'sets'>): string | undefi
 
 /** Stage this version, or the same version with other files. `id`: what a resource that is new gets; drawn when left out. */
 export async function stageBootResource(draft: Draft, entry: CatalogueEntry, id?: number): Promise<Resource> {
-  const { name, architecture, type, title, version } = entry;
+  const { name, architecture, type, title, base_image, version } = entry;
   const set = setOf(entry);
   const known = draft.list('boot_resource').find((resource) => resource.name === name && resource.architecture === architecture);
   const isFree = id !== undefined && !draft.isRetired('boot_resource', id);
@@ -45,6 +46,7 @@ export async function stageBootResource(draft: Draft, entry: CatalogueEntry, id?
     architecture,
     type,
     ...(title === undefined ? {} : { title }),
+    ...(base_image === undefined ? {} : { base_image }),
     sets: { ...known?.sets, [version]: set },
   };
   // The same again (each start of `muster up`) is no change: it would cost every cell a batch.

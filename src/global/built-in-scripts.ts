@@ -6,6 +6,9 @@
 /** Its stdout is the inventory that commissioning is about (cell/lifecycle/inventory.ts). */
 export const inventoryScript = '50-muster-inventory';
 
+/** Its stdout is what lshw says of the machine, as XML: what tags with a definition are judged by. Behind the inventory, by its name. */
+export const lshwScript = '60-muster-lshw';
+
 export const builtInScripts = {
   [inventoryScript]: {
     // Ids of documents begin at 2.
@@ -15,6 +18,16 @@ export const builtInScripts = {
     description: 'Finds out what the machine is made of. Commissioning always runs it.',
     content: '#!/bin/sh\nexec /muster/inventory\n',
     timeoutSeconds: 120,
+  },
+  [lshwScript]: {
+    // The last number below those of cells.
+    id: 99_999_999_999,
+    type: 'commissioning',
+    title: 'Hardware in detail',
+    description: 'Lists the hardware as lshw knows it. Tags with a definition are judged by it.',
+    // An agent of an older release has no lshw: it prints nothing, and the machine is none the worse for it.
+    content: '#!/bin/sh\ncommand -v lshw >/dev/null || exit 0\nexec lshw -xml -quiet\n',
+    timeoutSeconds: 300,
   },
   '10-muster-disk-read': {
     id: 1,
@@ -38,5 +51,5 @@ export const builtInScripts = {
   },
 } as const;
 
-export const commissioningScripts = [inventoryScript] as const;
+export const commissioningScripts = [inventoryScript, lshwScript] as const;
 export const testingScripts = ['10-muster-disk-read'] as const;

@@ -129,6 +129,16 @@ describe('defaults', () => {
     });
   });
 
+  test('a pool is found by its name too, and a name that is a number is an id', async () => {
+    const made = json(await ask('POST', 'resourcepools/', { name: 'by-name' })) as { id: number };
+    expect(json(await ask('GET', 'resourcepool/by-name/'))).toMatchObject({ id: made.id });
+    expect(json(await ask('PUT', 'resourcepool/by-name/', { description: 'found' }))).toMatchObject({ id: made.id, description: 'found' });
+    expect((await ask('GET', 'resourcepool/no-such-name/')).status).toBe(404);
+    expect((await ask('DELETE', 'resourcepool/by-name/')).status).toBe(204);
+    expect((await ask('GET', `resourcepool/${made.id}/`)).status).toBe(404);
+    expect((await ask('GET', 'resourcepool/000/')).status).toBe(200);
+  });
+
   test('there is one first admin', async () => {
     expect(await createFirstAdmin(authority)).toBeUndefined();
     expect(json(await ask('GET', 'users/?op=whoami'))).toEqual({

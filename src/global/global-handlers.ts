@@ -6,8 +6,14 @@ import { accountReads, accountWrites } from './api/account.ts';
 import { bootResourceUploads } from './api/boot-resource-uploads.ts';
 import { bootResourceReads } from './api/boot-resources.ts';
 import { bootSourceReads, bootSourceWrites } from './api/boot-sources.ts';
+import { commissioningScriptReads, commissioningScriptWrites } from './api/commissioning-scripts.ts';
 import type { GlobalReads, WritesTo } from './api/context.ts';
 import { domainNameReads, domainNameWrites } from './api/domain-names.ts';
+import { fileReads, fileWrites } from './api/files.ts';
+import { licenseKeyReads, licenseKeyWrites } from './api/license-keys.ts';
+import { notificationReads, notificationWrites } from './api/notifications.ts';
+import { oidcProviderReads, oidcProviderWrites } from './api/oidc-providers.ts';
+import { sslKeyReads, sslKeyWrites } from './api/ssl-keys.ts';
 import { packageRepositoryReads, packageRepositoryWrites } from './api/package-repositories.ts';
 import { poolReads, poolWrites } from './api/resource-pools.ts';
 import { scriptReads } from './api/scripts.ts';
@@ -15,23 +21,30 @@ import { scriptWrites } from './api/script-writes.ts';
 import { settingReads, settingWrites } from './api/settings.ts';
 import { signIn, type SignInOptions } from './api/sign-in.ts';
 import { spaceReads, spaceWrites } from './api/spaces.ts';
+import { sshKeyImport } from './api/ssh-key-import.ts';
 import { sshKeyReads, sshKeyWrites } from './api/ssh-keys.ts';
 import { tagReads, tagWrites } from './api/tags.ts';
 import { userReads, userWrites } from './api/users.ts';
 import { zoneReads, zoneWrites } from './api/zones.ts';
 
-/** Reads of users, keys, zones, pools, tags, spaces, settings, scripts, boot resources and their sources, package repositories. */
+/** Reads of everything that is global. */
 export function createGlobalReads(reads: GlobalReads) {
   return {
     ...userReads(reads),
     ...accountReads(reads),
     ...sshKeyReads(reads),
+    ...sslKeyReads(reads),
+    ...fileReads(reads),
+    ...notificationReads(reads),
+    ...licenseKeyReads(reads),
+    ...oidcProviderReads(reads),
     ...zoneReads(reads),
     ...poolReads(reads),
     ...tagReads(reads),
     ...spaceReads(reads),
     ...settingReads(reads),
     ...scriptReads(reads),
+    ...commissioningScriptReads(reads),
     ...bootResourceReads(reads),
     ...bootSourceReads(reads),
     ...packageRepositoryReads(reads),
@@ -48,12 +61,19 @@ export function createGlobalWrites(to: WritesTo, reads: GlobalReads, signInOptio
     ...userWrites(to, reads),
     ...accountWrites(to),
     ...sshKeyWrites(to),
+    ...sshKeyImport(to),
+    ...sslKeyWrites(to),
+    ...fileWrites(to),
+    ...notificationWrites(to, reads),
+    ...licenseKeyWrites(to),
+    ...oidcProviderWrites(to, reads),
     ...zoneWrites(to, reads),
     ...poolWrites(to, reads),
     ...tagWrites(to),
     ...spaceWrites(to, reads),
     ...settingWrites(to),
     ...scriptWrites(to),
+    ...commissioningScriptWrites(to, reads),
     ...bootResourceUploads(to, reads),
     ...bootSourceWrites(to),
     ...packageRepositoryWrites(to),

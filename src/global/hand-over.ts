@@ -62,7 +62,7 @@ function decide(reading: Reading, document: HandedDocument, owner: HandOverItem 
   });
   if (!readable(kind, body)) return { body, item: item('left', 'This hub cannot read it: it is of another version.', null) };
   if (kind === 'user') return decideUser(reading, body as BodyOf<'user'>, item);
-  if (kind === 'token' || kind === 'sshkey') return decideKey(reading, document, owner, item);
+  if (kind === 'token' || kind === 'sshkey' || kind === 'sslkey') return decideKey(reading, document, owner, item);
   const known = kind === 'setting' ? reading.get('setting', id) : reading.named(kind, String(nameOf(body)));
   if (!known) return { body, item: item('create', created(kind, body), kind === 'setting' ? id : null) };
   const at = kind === 'setting' ? id : String((known as Named).id);
@@ -105,7 +105,9 @@ function decideKey(reading: Reading, { kind, id, body }: HandedDocument, owner: 
     return { body: moved, item: same ? item('same', '', id) : item('left', 'The hub has another key of that name.', null) };
   }
   const known =
-    owner.to === null ? undefined : reading.list('sshkey').find((one) => String(one.user) === owner.to && one.key === body['key']);
+    owner.to === null
+      ? undefined
+      : reading.list(kind as 'sshkey' | 'sslkey').find((one) => String(one.user) === owner.to && one.key === body['key']);
   return { body: moved, item: known ? item('same', '', String(known.id)) : item('create', '', null) };
 }
 
@@ -113,6 +115,7 @@ function decideKey(reading: Reading, { kind, id, body }: HandedDocument, owner: 
 function labelOf({ kind, id, body }: HandedDocument, owner: HandOverItem | undefined): string {
   if (kind === 'setting') return id;
   if (kind === 'token') return `${owner?.name ?? 'nobody'}: ${String(body['name'] ?? '') || id}`;
+  if (kind === 'sslkey') return `${owner?.name ?? 'nobody'}: SSL key ${id}`;
   if (kind === 'sshkey')
     return `${owner?.name ?? 'nobody'}: ${
       String(body['key'] ?? '')

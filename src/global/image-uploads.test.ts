@@ -16,7 +16,7 @@ let api: GlobalApi;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'muster-uploads-test-'));
   store = openUploadStore({ folder, most: 3 });
-  api = await globalApi(store);
+  api = await globalApi({ uploads: store });
 });
 afterAll(async () => {
   await api[Symbol.asyncDispose]();
@@ -48,8 +48,14 @@ const names = async () => (await api.ask('GET', 'boot-resources/')).json<Resourc
 
 test('in chunks, seen only when whole', async () => {
   const bytes = randomBytes(100_000);
-  const resource = await begin('edge', bytes, { title: 'Edge' });
-  expect(resource).toMatchObject({ name: 'custom/edge', architecture: 'amd64/generic', type: 'Uploaded', title: 'Edge' });
+  const resource = await begin('edge', bytes, { title: 'Edge', base_image: 'ubuntu/jammy' });
+  expect(resource).toMatchObject({
+    name: 'custom/edge',
+    architecture: 'amd64/generic',
+    type: 'Uploaded',
+    title: 'Edge',
+    base_image: 'ubuntu/jammy',
+  });
   expect(fileOf(resource)).toMatchObject({ complete: false, received: 0, progress: 0, filename: 'root-tar.zst' });
   for (let at = 0; at < bytes.length; at += 30_000) {
     expect(await names()).toEqual([]);

@@ -19,6 +19,7 @@ const Upload = Type.Object({
   name: Type.String(),
   architecture: Type.String(),
   title: Type.Optional(Type.String()),
+  base_image: Type.Optional(Type.String()),
   filetype: Type.String(),
   version: Type.String(),
   sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),

@@ -18,6 +18,7 @@ const BootResource = Type.Object({
   title: Type.Optional(text),
   subarches: Type.Optional(text),
   kflavor: Type.Optional(text),
+  base_image: Type.Optional(text),
   sets: BootResourceWithSets.properties.sets,
 });
 
@@ -95,7 +96,15 @@ const bodies = {
   /** `cell`: the name of the cell in which a front creates what is to be in this zone. */
   zone: Type.Object({ id, name: text, description: text, cell: Type.Optional(text) }),
   pool: Type.Object({ id, name: text, description: text }),
-  tag: Type.Object({ id, name: text, definition: text, comment: text, kernel_opts: text }),
+  /** `rebuilds`: how often it was asked to judge all machines by the definition again. */
+  tag: Type.Object({
+    id,
+    name: text,
+    definition: text,
+    comment: text,
+    kernel_opts: text,
+    rebuilds: Type.Optional(Type.Integer({ minimum: 0 })),
+  }),
   space: Type.Object({ id, name: text, description: text }),
   script: Script,
   /** One text that a script has had; the script's own document holds the one in force. */
@@ -104,6 +113,37 @@ const bodies = {
   boot_source: BootSource,
   boot_source_selection: BootSourceSelection,
   package_repository: PackageRepository,
+  sslkey: Type.Object({ id, user: id, key: text }),
+  /** `user`: the one it is for; null: nobody in particular. */
+  notification: Type.Object({
+    id,
+    ident: Type.Union([text, Type.Null()]),
+    user: Type.Union([id, Type.Null()]),
+    users: Type.Boolean(),
+    admins: Type.Boolean(),
+    message: text,
+    context: Type.Record(text, Type.Unknown()),
+    category: Type.Enum(['error', 'warning', 'success', 'info']),
+    dismissable: Type.Boolean(),
+  }),
+  /** Document id: the notification's and the user's with a hyphen. */
+  notification_dismissal: Type.Object({ notification: id, user: id }),
+  /** Document id: system and release with a slash. */
+  license_key: Type.Object({ osystem: text, distro_series: text, license_key: text }),
+  /** Document id: the key by which anybody may read it. `content`: base64; `size`: its bytes. */
+  file: Type.Object({ filename: text, user: id, content: text, size: Type.Integer({ minimum: 0 }) }),
+  /** The client's secret is a row of the authority's and no part of it. */
+  oidc_provider: Type.Object({
+    id,
+    name: text,
+    issuer_url: text,
+    client_id: text,
+    enabled: Type.Boolean(),
+    token_type: Type.Enum(['JWT', 'Opaque']),
+    vendor: text,
+    redirect_uri: text,
+    scopes: text,
+  }),
   /** Document id: the cell's number. `out`: an operator says that it is not there; `drained`: it gets nothing new. A retired cell is retired. */
   cell: Type.Object({
     number: Type.Integer({ minimum: 1 }),
@@ -125,7 +165,7 @@ const bodies = {
 export type Kind = keyof typeof bodies;
 export type BodyOf<K extends Kind> = Static<(typeof bodies)[K]>;
 
-const accessKinds: ReadonlySet<string> = new Set<Kind>(['user', 'token', 'sshkey', 'revocation', 'emitted_access']);
+const accessKinds: ReadonlySet<string> = new Set<Kind>(['user', 'token', 'sshkey', 'sslkey', 'revocation', 'emitted_access']);
 
 /** The stream in which documents of this kind travel; kinds that are not known are config. */
 export function streamOf(kind: string): Stream {
@@ -147,5 +187,12 @@ export function nameOf(body: Readonly<Record<string, unknown>>): string | undefi
   return typeof name === 'string' ? name : undefined;
 }
 
-/** Kinds of which the retired are forgotten in the end: nothing refers to a key, and signing in retires one each time. */
-export const forgottenKinds = ['token', 'sshkey'] as const satisfies readonly Kind[];
+/** Kinds of which the retired are forgotten in the end: nothing refers to them, and signing in retires a key each time. */
+export const forgottenKinds = [
+  'token',
+  'sshkey',
+  'sslkey',
+  'notification',
+  'notification_dismissal',
+  'file',
+] as const satisfies readonly Kind[];

@@ -4,7 +4,7 @@
  */
 import type { Document, GlobalReader, Slice } from './document.ts';
 import { revocationSlack } from './session.ts';
-import { forgottenKinds, nameOf, readable, type BodyOf, type Kind } from './kinds.ts';
+import { forgottenKinds, nameOf, readable, streamOf, type BodyOf, type Kind } from './kinds.ts';
 import { beginning, compareRevisions, type Revision, type Stream } from './revision.ts';
 
 interface Shelf {
@@ -89,10 +89,10 @@ export class GlobalMemory implements GlobalReader {
     for (const [id, body] of this.entries('revocation')) if (body.until < before) shelf?.documents.delete(id);
   }
 
-  /** Forget API keys and SSH keys that were retired `kept` changes ago or more. No revision, likewise. */
-  dropRetiredKeys(kept: number): void {
-    const before = this.revision('access').n - kept;
+  /** Forget keys and whatever else nothing refers to that was retired `kept` changes of its stream ago or more. No revision, likewise. */
+  dropRetired(kept: number): void {
     for (const kind of forgottenKinds) {
+      const before = this.revision(streamOf(kind)).n - kept;
       const documents = this.#shelves.get(kind)?.documents;
       for (const [id, { retired, revision }] of documents ?? []) if (retired && revision.n <= before) documents?.delete(id);
     }

@@ -9,7 +9,7 @@ import { judgeBatch, type Judgement } from './batch.ts';
 import {
   announce,
   clearDocuments,
-  dropRetiredKeys,
+  dropRetired,
   dropRevocations,
   ensureStreams,
   lockRevision,
@@ -73,7 +73,7 @@ export function memoryReplica(options: ReplicaOptions): Replica {
     refresh: async () => undefined,
     trim: async (now, kept = keptChanges) => {
       memory.dropRevocations(now);
-      memory.dropRetiredKeys(kept);
+      memory.dropRetired(kept);
     },
   };
 }
@@ -101,8 +101,8 @@ export async function databaseReplica<Schema>(given: Database<Schema>, options: 
   const trim = async (now: number, kept = keptChanges): Promise<void> => {
     memory.dropRevocations(now);
     await dropRevocations(database.db, now);
-    memory.dropRetiredKeys(kept);
-    await dropRetiredKeys(database.db, memory.revision('access'), kept);
+    memory.dropRetired(kept);
+    await dropRetired(database.db, (stream) => memory.revision(stream), kept);
   };
   return { memory, accept: acceptor(home, memory, options), refresh, trim };
 }

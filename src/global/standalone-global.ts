@@ -10,6 +10,7 @@ import { followDatabase } from './follow-database.ts';
 import { createGlobalHandlers } from './global-handlers.ts';
 import { openUploadStore } from './image-uploads.ts';
 import type { CellState } from './member-state.ts';
+import { openOutside, type OutsideAddresses } from './outside.ts';
 import { loadSigningKey } from './signing-key.ts';
 
 /** What a cell has of global config, whether it stands alone or has joined. */
@@ -45,13 +46,15 @@ export interface CellGlobalOptions<Schema> {
 export interface StandaloneGlobalOptions<Schema> extends CellGlobalOptions<Schema> {
   /** The image folder, where uploads go. */
   readonly images: string;
+  /** Where SSH keys are imported from. */
+  readonly outside: OutsideAddresses;
 }
 
 /** Also gives the authority, for the first admin, new passwords and the image catalogue. */
 export async function openStandaloneGlobal<Schema>(
   options: StandaloneGlobalOptions<Schema>,
 ): Promise<CellGlobal & { readonly authority: Authority }> {
-  const { database, name, usage, spaces, images } = options;
+  const { database, name, usage, spaces, images, outside } = options;
   const key = await loadSigningKey(options.keyFile);
   const authority = await Authority.open(database);
   await ensureDefaults(authority);
@@ -62,7 +65,7 @@ export async function openStandaloneGlobal<Schema>(
     reader,
     authenticate: createAuthenticate({ reader, audience: name, sessionKey: key.publicKey }),
     handlers: createGlobalHandlers(
-      { writer: authority, usage, uploads: openUploadStore({ folder: images }) },
+      { writer: authority, usage, uploads: openUploadStore({ folder: images }), outside: openOutside(outside) },
       { reader, spaces },
       { db: authority.db, key },
     ),

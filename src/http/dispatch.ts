@@ -9,6 +9,7 @@ import { Compile } from 'typebox/compile';
 import { fail, invalid } from '../contract/errors.ts';
 import { parameterDecoder } from '../contract/parameter.ts';
 import type { Decoded, RawFields } from '../contract/parameter.ts';
+import type { Param } from '../contract/route.ts';
 import { hasBody, readBody } from './body.ts';
 import { addField, decodeText, isForm, parseForm, parseUrlencoded } from './form.ts';
 import type { Fields, Form, UploadedFile } from './form.ts';
@@ -84,10 +85,15 @@ function merge(query: Fields, body: Fields): Fields {
   return new Map([...query, ...body].filter(([name]) => name !== 'op' && !name.startsWith('oauth_')));
 }
 
+/** Bytes, not text: the handler takes them from the call's files. */
+function isBytes(param: Param | undefined): boolean {
+  return (param?.schema as { readonly contentMediaType?: string } | undefined)?.contentMediaType === 'application/octet-stream';
+}
+
 /** A file part stands for a text parameter of its name (`maas … key@=file`), unless the text was sent as well. */
 function withFiles(fields: Fields, files: readonly UploadedFile[], entry: Entry): Fields {
   for (const file of files) {
-    const wanted = Object.hasOwn(entry.route.params, file.name) && !fields.has(file.name);
+    const wanted = Object.hasOwn(entry.route.params, file.name) && !fields.has(file.name) && !isBytes(entry.route.params[file.name]);
     if (wanted) addField(fields, file.name, decodeText(file.data, `The file ${JSON.stringify(file.name)}`));
   }
   return fields;

@@ -33,6 +33,10 @@ describe('paths', () => {
     expect(idOf(path)).toBe(id);
   });
 
+  test.each(['%2e', '%2e%2e', '.%2E'])('a blank that would lead elsewhere is no path: %s', (name) => {
+    expect(match(`/MAAS/api/2.0/things/${name}/`)).toBeUndefined();
+  });
+
   test('blanks are decoded, a missing slash is told', () => {
     expect(match('/MAAS/api/2.0/things/a%2Fb')).toMatchObject({ path: { name: 'a/b' }, slash: 'missing' });
     expect(match('/MAAS/api/2.0/things/a/part/1')).toMatchObject({ path: { name: 'a', id: '1' }, slash: 'right' });

@@ -87,6 +87,8 @@ export function matcher(table: Table): Matcher {
     const found = find(root, segments, []);
     if (found === undefined) return undefined;
     const values = found.blanks.map((blank) => decodePercent(blank, 'The path'));
+    // Nothing is called so, and in the path to another program it would lead elsewhere.
+    if (values.some((value) => value === '.' || value === '..')) return undefined;
     const path = Object.fromEntries(pathNames(found.place.template).map((name, index) => [name, values[index] ?? '']));
     const slash = found.place.template.endsWith('/') && !closed && op === undefined ? 'missing' : 'right';
     return { base: found.place.base, entries: found.place.entries, path, slash, op };

@@ -12,6 +12,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { fail } from '../contract/errors.ts';
 import type { Failure } from '../contract/errors.ts';
+import { isGone } from '../contract/gone-resources.ts';
 import { basePaths } from '../contract/route.ts';
 import { routes } from '../contract/routes.ts';
 import type { RouteId } from '../contract/routes.ts';
@@ -155,6 +156,7 @@ export function createLooseServer(options: LooseOptions): Server {
     }
     const path = facts.url.split(/[?#]/, 1)[0] ?? '/';
     const page = facts.cell === undefined && ['GET', 'HEAD'].includes(facts.method) && !path.startsWith(basePaths.api);
+    if (isGone(path)) throw fail('kvm_gone');
     const found = page ? await options.pages?.({ method: facts.method, path, headers: facts.headers }) : undefined;
     if (found === undefined) throw fail('no_such_endpoint', { path });
     trace.route = 'page';

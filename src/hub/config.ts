@@ -20,6 +20,10 @@ export const HubConfig = Type.Object({
   /** Browsers and MAAS clients do not speak to a pinned Ed25519 key: this is the plain listener for them, behind a proxy or on loopback. */
   plain_address: Type.String({ default: '127.0.0.1' }),
   plain_port: Type.Optional(Type.Integer({ ...port, description: 'Left out: no plain listener.' })),
+  launchpad_url: Type.Optional(
+    Type.String({ description: 'Where SSH keys of lp:USER are imported from; left out, https://launchpad.net.' }),
+  ),
+  github_url: Type.Optional(Type.String({ description: 'Where SSH keys of gh:USER are imported from; left out, https://github.com.' })),
   allow_plain: Type.Boolean({ default: false, description: 'Let the plain listener be on an address that is not loopback.' }),
 });
 

@@ -37,7 +37,7 @@ const allowed: Readonly<Record<string, readonly [Kind, string]>> = {
   'BootResource.delete': ['person', ''],
   'BootResource.read': ['person', ''],
   'BootResourceFileUpload.update': ['person', ''],
-  'BootResources.create': ['person', 'architecture filetype name sha256 size title'],
+  'BootResources.create': ['person', 'architecture base_image filetype name sha256 size title'],
   'BootResources.is_importing': ['person', ''],
   'BootResources.read': ['person', 'type'],
   'BootSource.delete': ['person', ''],
@@ -54,9 +54,21 @@ const allowed: Readonly<Record<string, readonly [Kind, string]>> = {
   'Cell.update': ['person', 'state url'],
   'Cells.create': ['person', 'name replace'],
   'Cells.read': ['person', 'retired'],
+  'CommissioningScript.delete': ['person', ''],
+  'CommissioningScript.read': ['person', ''],
+  'CommissioningScript.update': ['person', 'content'],
+  'CommissioningScripts.create': ['person', 'content name'],
+  'CommissioningScripts.read': ['person', ''],
   'DomainName.delete': ['person', 'cell'],
   'DomainNames.create': ['person', 'cell name'],
   'DomainNames.read': ['person', ''],
+  'File.delete': ['person', ''],
+  'File.read': ['person', ''],
+  'Files.create': ['person', 'file filename'],
+  'Files.delete': ['person', 'filename'],
+  'Files.get': ['person', 'filename'],
+  'Files.get_by_key': ['anyone', 'key'],
+  'Files.read': ['person', 'prefix'],
   'Front.update': ['person', 'state url'],
   'Fronts.create': ['person', 'name replace'],
   'Fronts.read': ['person', 'retired'],
@@ -64,6 +76,11 @@ const allowed: Readonly<Record<string, readonly [Kind, string]>> = {
   'GlobalObjects.plan': ['person', ''],
   'HubKey.read': ['person', ''],
   'HubKey.rotate': ['person', ''],
+  'LicenseKey.delete': ['person', ''],
+  'LicenseKey.read': ['person', ''],
+  'LicenseKey.update': ['person', 'license_key'],
+  'LicenseKeys.create': ['person', 'distro_series license_key osystem'],
+  'LicenseKeys.read': ['person', ''],
   'Maas.get_config': ['person', 'name'],
   'Maas.set_config': ['person', 'name value'],
   'NodeScript.add_tag': ['person', 'tag'],
@@ -81,6 +98,18 @@ const allowed: Readonly<Record<string, readonly [Kind, string]>> = {
     'comment description destructive for_hardware hardware_type may_reboot name parallel recommission script tags timeout title type',
   ],
   'NodeScripts.read': ['person', 'filters hardware_type include_script type'],
+  'Notification.delete': ['person', ''],
+  'Notification.dismiss': ['person', ''],
+  'Notification.read': ['person', ''],
+  'Notification.update': ['person', 'admins category context dismissable ident message user users'],
+  'Notifications.create': ['person', 'admins category context dismissable ident message user users'],
+  'Notifications.read': ['person', ''],
+  'OidcProvider.delete': ['person', ''],
+  'OidcProvider.read': ['person', ''],
+  'OidcProvider.update': ['person', 'client_id client_secret enabled issuer_url name redirect_uri scopes token_type vendor'],
+  'OidcProviders.create': ['person', 'client_id client_secret enabled issuer_url name redirect_uri scopes token_type vendor'],
+  'OidcProviders.get_active': ['person', ''],
+  'OidcProviders.read': ['person', ''],
   'PackageRepositories.create': ['person', 'arches components disable_sources disabled_pockets distributions enabled key name url'],
   'PackageRepositories.read': ['person', ''],
   'PackageRepository.delete': ['person', ''],
@@ -102,7 +131,12 @@ const allowed: Readonly<Record<string, readonly [Kind, string]>> = {
   'SSHKey.delete': ['person', ''],
   'SSHKey.read': ['person', ''],
   'SSHKeys.create': ['person', 'key'],
+  'SSHKeys.import': ['person', 'keysource'],
   'SSHKeys.read': ['person', ''],
+  'SSLKey.delete': ['person', ''],
+  'SSLKey.read': ['person', ''],
+  'SSLKeys.create': ['person', 'key'],
+  'SSLKeys.read': ['person', ''],
   'Session.create': ['anyone', 'password username'],
   'Session.delete': ['person', ''],
   'Session.renew': ['person', ''],
@@ -113,6 +147,7 @@ const allowed: Readonly<Record<string, readonly [Kind, string]>> = {
   'Spaces.read': ['person', ''],
   'Tag.delete': ['person', ''],
   'Tag.read': ['person', ''],
+  'Tag.rebuild': ['person', ''],
   'Tag.update': ['person', 'comment definition kernel_opts name'],
   'Tags.create': ['person', 'comment definition kernel_opts name'],
   'Tags.read': ['person', ''],
@@ -150,7 +185,9 @@ test('nothing that the hub takes is of a machine, its networks, its power or its
   for (const id of served) {
     // A node script is global: MAAS's name for commissioning and testing scripts.
     expect([id, ofCells.test(id.replace(/^NodeScripts?/, ''))]).toEqual([id, false]);
-    for (const name of Object.keys(table[id]!.params)) expect([id, name, ofCells.test(name)]).toEqual([id, name, false]);
+    // What an OpenID provider knows the fleet by is the hub's own, and stays there.
+    const names = Object.keys(table[id]!.params).filter((name) => name !== 'client_secret');
+    for (const name of names) expect([id, name, ofCells.test(name)]).toEqual([id, name, false]);
   }
 });
 
@@ -159,5 +196,17 @@ test('what is not among parameters, a whole body, is taken from people only, and
   expect(whole).toEqual(['BootResourceFileUpload.update', 'GlobalObjects.import', 'GlobalObjects.plan']);
   for (const id of whole) expect([id, allowed[id]![0], table[id]!.policy]).toEqual([id, 'person', 'admin']);
   // What a cell that joins hands over, by an admin, is of global kinds only.
-  expect(handedKinds).toEqual(['zone', 'pool', 'tag', 'space', 'script', 'package_repository', 'setting', 'user', 'token', 'sshkey']);
+  expect(handedKinds).toEqual([
+    'zone',
+    'pool',
+    'tag',
+    'space',
+    'script',
+    'package_repository',
+    'setting',
+    'user',
+    'token',
+    'sshkey',
+    'sslkey',
+  ]);
 });

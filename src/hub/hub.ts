@@ -16,6 +16,7 @@ import { createFirstAdmin, ensureDefaults, type FirstAdmin } from '../global/def
 import { followDatabase } from '../global/follow-database.ts';
 import { createGlobalHandlers } from '../global/global-handlers.ts';
 import { openUploadStore, type UploadStore } from '../global/image-uploads.ts';
+import { openOutside, type OutsideDoor } from '../global/outside.ts';
 import { formatRevisions, streams } from '../global/revision.ts';
 import { fingerprintOf } from '../global/signing-key.ts';
 import { createServer, type Pages, type Server } from '../http/server.ts';
@@ -70,13 +71,15 @@ export interface HubParts {
   readonly emission: Emission;
   /** The image folder. */
   readonly uploads?: UploadStore;
+  /** Left out: the public sites. */
+  readonly outside?: OutsideDoor;
   readonly version: string;
 }
 
 /** The handlers of a hub and what feeds them; apart from sockets, so that tests can walk the routes. */
-export function hubHandlers({ authority, key, settled, emission, uploads, version }: HubParts) {
+export function hubHandlers({ authority, key, settled, emission, uploads, outside, version }: HubParts) {
   const reader = authority.memory;
-  const to = { writer: authority, settled, ...(uploads ? { uploads } : {}) };
+  const to = { writer: authority, settled, ...(uploads ? { uploads } : {}), ...(outside ? { outside } : {}) };
   const { bodyOf } = emission;
   const feed = createFeed(authority, key.present, { bodyOf });
   const muster = () => ({
@@ -124,7 +127,8 @@ export async function createHub({ config, version, log, pages, checkReplies }: H
   stack.use(followDatabase(base.database, refresh, trouble));
   const { settled } = stack.use(openAcknowledgements(base.database));
   const uploads = openUploadStore({ folder: config.images ?? join(config.folder, 'images') });
-  const handlers = hubHandlers({ authority, key, settled, emission, uploads, version });
+  const outside = openOutside({ launchpad: config.launchpad_url, github: config.github_url });
+  const handlers = hubHandlers({ authority, key, settled, emission, uploads, outside, version });
   const trim = async () => {
     await trimHub(authority);
     await key.forget();

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Authority } from '../global/authority.ts';
 import { keptChanges } from '../global/revision.ts';
-import { dropOldChanges, dropRetiredKeys, dropRevocations } from '../global/db/document-store.ts';
+import { dropOldChanges, dropRetired, dropRevocations } from '../global/db/document-store.ts';
 import { dropOldProgress } from './db/progress-store.ts';
 import { asHub } from './db/join-token-store.ts';
 
@@ -13,8 +13,8 @@ export async function trimHub(authority: Authority, kept: number = keptChanges):
   const { db, memory } = authority;
   await dropOldChanges(db, kept);
   // As the log: whoever is farther behind gets a snapshot, without them.
-  await dropRetiredKeys(db, memory.revision('access'), kept);
-  memory.dropRetiredKeys(kept);
+  await dropRetired(db, (stream) => memory.revision(stream), kept);
+  memory.dropRetired(kept);
   const now = Date.now();
   await dropRevocations(db, now);
   memory.dropRevocations(now);

@@ -6,6 +6,7 @@ import { feedChannel, wakeSender, wakeTracker } from './wake-after-commit.ts';
 import { DatabaseAway, explainError, TransactionConflict } from './database-errors.ts';
 import { hangWatch, type HangWatch } from './hang-watch.ts';
 import { statementNames } from './prepared-statements.ts';
+import { cursorPool, type CursorLimits, type RowCursor } from './row-cursor.ts';
 
 export type DatabaseOptions = ConnectionOptions & {
   /** Shown in pg_stat_activity: `cell c17`. */
@@ -18,6 +19,7 @@ export type DatabaseOptions = ConnectionOptions & {
   readonly statementTimeoutMs?: number;
   /** The longest a transaction may stay open: an open one holds the event feed back. Default 10,000 (PostgreSQL ≥ 17). */
   readonly transactionTimeoutMs?: number;
+  readonly cursors?: CursorLimits;
 };
 
 interface Counted {
@@ -44,6 +46,8 @@ export type Database<Schema> = AsyncDisposable & {
   readonly connection: pg.ClientConfig;
   /** Commits when `work` resolves, rolls back when it throws. Retries conflicts up to three times if `retryable`. */
   transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /** The rows of a statement that only reads, a few at a time, on a connection apart from the pool. */
+  openCursor<Row>(query: RawBuilder<Row>): Promise<RowCursor<Row>>;
   /** Runs `work` and returns the SQL of each statement it sent, and how many transactions it began, for tests of constant cost. */
   countStatements<T>(work: () => Promise<T>): Promise<Counted & { value: T }>;
   close(): Promise<void>;
@@ -82,7 +86,10 @@ export function openDatabase<Schema>(options: DatabaseOptions): Database<Schema>
       },
     }),
   });
+  const cursors = cursorPool(connection, options.cursors ?? {}, { hangs, connectTimeoutMs: options.connectTimeoutMs ?? 5_000 });
+  let cursorsEnded: Promise<void> | undefined;
   const close = async (): Promise<void> => {
+    await (cursorsEnded ??= cursors.end());
     if (!pool.ending) await db.destroy();
     if (!pool.ending) await pool.end();
   };
@@ -90,6 +97,11 @@ export function openDatabase<Schema>(options: DatabaseOptions): Database<Schema>
     db,
     connection,
     transaction: (work, how) => transact(db, work, how),
+    openCursor: (query) => {
+      const statement = query.compile(db);
+      count(counter.getStore(), statement.sql);
+      return cursors.open(statement);
+    },
     countStatements: async (work) => {
       const counted: Counted = { statements: [], transactions: 0 };
       const value = await counter.run(counted, work);

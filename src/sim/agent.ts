@@ -4,6 +4,7 @@ import type { AgentAction, AgentCommandLine } from '../contract/metadata.ts';
 import { Conversation, Refused, type Call } from './conversation.ts';
 import type { Environment } from './environment.ts';
 import { inventoryOf } from './machine-model.ts';
+import { lshwOf } from './lshw.ts';
 import { PlanFailure, runPlan } from './plan-program.ts';
 import { readAnswer, readPlan } from './shell-words.ts';
 import { readTar } from './tar-reader.ts';
@@ -160,7 +161,7 @@ async function runScript(boot: Boot, name: string, result: string, version: stri
   const { model, disks, faults, work } = boot.environment;
   const about = { script_result_id: result, script_version_id: version };
   await signalCell(boot, { ...about, status: 'WORKING', error: `Running ${name}` });
-  const runtime = name === '50-muster-inventory' ? 3 : 20;
+  const runtime = { '50-muster-inventory': 3, '60-muster-lshw': 1 }[name] ?? 20;
   await work(runtime);
   const code = faults.given.scriptFails === name ? 1 : 0;
   const inventory = inventoryOf(
@@ -168,9 +169,17 @@ async function runScript(boot: Boot, name: string, result: string, version: stri
     disks.map((disk) => disk.model),
   );
   // What is on each disk goes beside what it is, as the agent's inventory prints it.
-  const contents = disks.map((disk) => ({ bus: '', signatures: disk.signatures(), marker: disk.marker }));
+  const contents = disks.map((disk) => ({ signatures: disk.signatures(), marker: disk.marker }));
   const printed = { ...inventory, disks: inventory.disks.map((disk, index) => ({ ...disk, ...contents[index] })) };
-  const out = name === '50-muster-inventory' ? `${JSON.stringify(printed)}\n` : `${name}: nothing is wrong with this simulated machine\n`;
+  const known: Readonly<Record<string, () => string>> = {
+    '50-muster-inventory': () => `${JSON.stringify(printed)}\n`,
+    '60-muster-lshw': () =>
+      lshwOf(
+        model,
+        disks.map((disk) => disk.model),
+      ),
+  };
+  const out = known[name]?.() ?? `${name}: nothing is wrong with this simulated machine\n`;
   const files = { [name]: out, [`${name}.out`]: out, [`${name}.err`]: '' };
   await signalCell(
     boot,

@@ -1,5 +1,6 @@
 /** What a simulated machine is made of: a pure function of the fleet's seed and the machine's number. */
 import type { Inventory } from '../contract/inventory.ts';
+import { cardAddress, devicesOf, diskAddress } from './lshw.ts';
 import { createRandom, type Random } from './random.ts';
 
 export type Firmware = Inventory['firmware'];
@@ -170,7 +171,8 @@ export function inventoryOf(model: MachineModel, disks: readonly DiskModel[] = m
     bios: { vendor, ...model.bios },
     cpu: model.cpu,
     memory_mib: model.memoryMib,
-    disks: disks.map((disk) => ({
+    ...devicesOf(model, disks),
+    disks: disks.map((disk, index) => ({
       name: disk.name,
       model: disk.model,
       serial: disk.serial,
@@ -179,6 +181,7 @@ export function inventoryOf(model: MachineModel, disks: readonly DiskModel[] = m
       block_size: disk.blockSize,
       rotational: disk.rotational,
       removable: false,
+      bus: `pci-${diskAddress(disk, index)}`,
       id_path: disk.name.startsWith('nvme')
         ? `/dev/disk/by-id/nvme-${disk.model.replaceAll(' ', '_')}_${disk.serial}`
         : `/dev/disk/by-id/wwn-${disk.wwn}`,
@@ -192,6 +195,7 @@ export function inventoryOf(model: MachineModel, disks: readonly DiskModel[] = m
       speed_mbps: index < 2 ? card.speed : -1,
       link: index < 2,
       boot: index === 0,
+      pci: cardAddress(index),
     })),
   };
 }

@@ -34,7 +34,7 @@ interface Run {
 const digest = /^[0-9a-f]{64}$/;
 const sizes = /^(\d{1,12}(KiB|MiB|GiB)|rest)$/;
 const partitionTypes = ['bios_grub', 'esp', 'root', 'linux', 'swap'];
-const fileSystems = ['ext4', 'vfat', 'swap'];
+const fileSystems = ['ext4', 'ext2', 'xfs', 'vfat', 'swap'];
 
 function fail(text: string): never {
   throw new PlanFailure(text);
@@ -77,9 +77,10 @@ async function runCall(call: PlanCall, run: Run): Promise<void> {
       only(5);
       const at = number(1);
       if (!fileSystems.includes(word(2))) fail(`filesystem: cannot make ${word(2)}`);
-      if (!disk().partitions.some((part) => part.number === at)) fail(`filesystem: there is no partition ${at}`);
+      if (at === 0) disk().partition(writer, []);
+      else if (!disk().partitions.some((part) => part.number === at)) fail(`filesystem: there is no partition ${at}`);
       if (word(2) === 'vfat' && !/^[0-9A-F]{4}-[0-9A-F]{4}$/.test(word(4))) fail(`filesystem: ${word(4)} is no volume id`);
-      if (word(2) === 'ext4' && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(word(4))) fail(`filesystem: ${word(4)} is no UUID`);
+      if (word(2) !== 'vfat' && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(word(4))) fail(`filesystem: ${word(4)} is no UUID`);
       disk().format(writer, at, word(2), word(3), word(4));
       return;
     }

@@ -45,6 +45,17 @@ async function network(world: World): Promise<string> {
   );
 }
 
+/** A host that the cell has seen. */
+async function seen(world: World): Promise<{ ip: string; mac: string }> {
+  const { prefix } = await subnet(world);
+  const host = { ip: `${prefix}.99`, mac: world.mac() };
+  await world.db
+    .insertInto('neighbour')
+    .values({ ...host, interface: 'eth0', observer: 'walk' })
+    .execute();
+  return host;
+}
+
 async function reserved(world: World): Promise<Example> {
   const { id, prefix } = await subnet(world);
   await world.must('ann', 'POST', 'ipaddresses/?op=reserve', { subnet: id, ip: `${prefix}.70` });
@@ -98,7 +109,19 @@ export const addressExamples: Examples = {
   'Discoveries.by_unknown_ip': just(),
   'Discoveries.by_unknown_ip_and_mac': just(),
   'Discoveries.clear': just({ all: 'true' }),
+  'Discoveries.clear_by_mac_and_ip': async (world) => ({ fields: await seen(world) }),
+  'Discoveries.scan': just(),
+  'Discovery.read': async (world) => {
+    const { ip } = await seen(world);
+    const found: { ip: string; discovery_id: string }[] = await world.must('admin', 'GET', 'discovery/');
+    return { path: { discovery_id: found.find((one) => one.ip === ip)?.discovery_id ?? '' } };
+  },
   'Networks.read': just(),
+  'Networks.create': () => ({ refused: 'gone' }),
+  'Network.update': async (world) => ({ path: { name: await network(world) }, refused: 'gone' }),
+  'Network.delete': async (world) => ({ path: { name: await network(world) }, refused: 'gone' }),
+  'Network.connect_macs': async (world) => ({ path: { name: await network(world) }, refused: 'gone' }),
+  'Network.disconnect_macs': async (world) => ({ path: { name: await network(world) }, refused: 'gone' }),
   'Network.read': of('name', network),
   'Network.list_connected_macs': of('name', network),
 };

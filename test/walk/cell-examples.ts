@@ -95,6 +95,15 @@ export async function result(world: World): Promise<Record<string, string>> {
   return { system_id, id: String(run.id) };
 }
 
+/** A PCI device of a machine. */
+async function card(world: World): Promise<Record<string, string>> {
+  const system_id = await world.machine('ready');
+  const place = { bus: 'PCIE', bus_number: 1, device_number: 0, pci_address: '0000:01:00.0' } as const;
+  const row = { system_id, hardware_type: 0, vendor_id: '8086', product_id: '1572', ...place };
+  const { id } = await world.db.insertInto('node_device').values(row).returning('id').executeTakeFirstOrThrow();
+  return { system_id, id: String(id) };
+}
+
 const bulk =
   (fields: Values, as?: Person) =>
   async (world: World): Promise<Example> => ({
@@ -120,6 +129,8 @@ export const cellExamples: Examples = {
   'Machines.create': (world) => ({
     fields: { mac_addresses: world.mac(), architecture: 'amd64/generic', power_type: 'manual', commission: 'false' },
   }),
+  // Nobody listens there: the BMC's line says so, and the call has been done.
+  'Machines.add_chassis': just({ chassis_type: 'redfish', hostname: '127.0.0.1:1', username: 'u', password: 'p' }),
   'Machines.allocate': async (world) => {
     await world.machine('ready');
     return { as: 'ann', fields: {} };
@@ -231,6 +242,12 @@ export const cellExamples: Examples = {
   'NodeScriptResult.update': async (world) => ({ path: await result(world), fields: { suppressed: 'true' } }),
   'NodeScriptResult.delete': async (world) => ({ path: await result(world) }),
   'NodeScriptResult.download': async (world) => ({ path: await result(world) }),
+  'Machine.details': onMachine('ready'),
+  'Machine.get_token': onMachine('ready'),
+  'Machine.get_curtin_config': onMachine('deployed'),
+  'NodeDevices.read': onMachine('ready'),
+  'NodeDevice.read': async (world) => ({ path: await card(world) }),
+  'NodeDevice.delete': async (world) => ({ path: await card(world) }),
   'Tag.devices': () => ({ path: { name: 'gpu' } }),
   'Tag.rack_controllers': () => ({ path: { name: 'gpu' } }),
   'Tag.region_controllers': () => ({ path: { name: 'gpu' } }),

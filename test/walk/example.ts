@@ -1,10 +1,13 @@
 // A request that a route answers with success, in a world where what it needs has just been made.
+import type { ErrorCode } from '../../src/contract/errors.ts';
 import type { MachineState } from '../../src/contract/lifecycle.ts';
 import type { Person, Request, Values, World } from './world.ts';
 
 export interface Example extends Request {
   /** Who asks; the admin when left out. */
   readonly as?: Person;
+  /** What it is always refused as: an operation that is there to say why it is not. */
+  readonly refused?: ErrorCode;
   /** Parameters that nobody looks at, because another of this example stands for them. */
   readonly unread?: readonly string[];
 }

@@ -21,6 +21,12 @@ const user = made(
   'username',
 );
 const script = made('scripts/', (world) => ({ name: `script-${world.next()}`, script: '#!/bin/sh\ntrue\n', type: 'testing' }), 'name');
+const oldScript = async (world: World): Promise<string> => {
+  const name = `script-${world.next()}`;
+  await world.must('admin', 'POST', 'commissioning-scripts/', { name, content: '#!/bin/sh\ntrue\n' });
+  return name;
+};
+const defined = made('tags/', (world) => ({ name: `tag-${world.next()}`, definition: '//node' }), 'name');
 const source = made('boot-sources/', (world) => ({ url: `http://images.example/${world.next()}/`, keyring_data: 'a2V5' }));
 const repository = made('package-repositories/', (world) => ({ name: `repo-${world.next()}`, url: 'http://deb.example/' }));
 const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
@@ -182,6 +188,12 @@ export const globalExamples: Examples = {
   'PackageRepository.delete': of('id', repository),
   'Maas.get_config': just({ name: 'kernel_opts' }),
   'Maas.set_config': just({ name: 'kernel_opts', value: 'quiet' }),
+  'CommissioningScripts.read': just(),
+  'CommissioningScripts.create': (world) => ({ fields: { name: `script-${world.next()}`, content: '#!/bin/sh\ntrue\n' } }),
+  'CommissioningScript.read': of('name', oldScript),
+  'CommissioningScript.update': of('name', oldScript, { content: '#!/bin/sh\nfalse\n' }),
+  'CommissioningScript.delete': of('name', oldScript),
+  'Tag.rebuild': of('name', defined),
   'DomainNames.read': just(),
   'SSHKeys.import': just({ keysource: 'gh:somebody' }),
   'SSLKeys.read': just(),

@@ -1,4 +1,5 @@
 // Examples of devices, of nodes of any kind, and of a cell's processes as controllers.
+import type { ErrorCode } from '../../src/contract/errors.ts';
 import { just, onMachine, type Example, type Examples } from './example.ts';
 import type { Person, Values, World } from './world.ts';
 
@@ -20,6 +21,11 @@ async function controller(world: World): Promise<Record<string, string>> {
 const onController =
   (fields: Values = {}) =>
   async (world: World): Promise<Example> => ({ path: await controller(world), fields });
+
+/** A process that runs can be neither forgotten nor switched. */
+const refusedOn =
+  (refused: ErrorCode) =>
+  async (world: World): Promise<Example> => ({ path: await controller(world), fields: {}, refused });
 
 const mac = { mac_address: '52:54:00:00:00:99' };
 
@@ -55,6 +61,13 @@ export const nodeExamples: Examples = {
   'RackController.list_boot_images': onController(),
   'RackController.power_parameters': onController(),
   'RackController.query_power_state': onController(),
+  'RackController.delete': refusedOn('wrong_state'),
+  'RackController.abort': refusedOn('wrong_state'),
+  'RackController.override_failed_testing': refusedOn('wrong_state'),
+  'RackController.power_off': refusedOn('wrong_state'),
+  'RackController.power_on': refusedOn('wrong_state'),
+  'RackController.test': refusedOn('wrong_state'),
+  'RegionController.delete': refusedOn('wrong_state'),
   'RegionControllers.read': just(),
   'RegionControllers.is_registered': just(mac),
   'RegionControllers.set_zone': async (world) => ({ fields: { zone: 'east', nodes: (await controller(world))['system_id'] ?? '' } }),

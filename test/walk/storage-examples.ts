@@ -169,7 +169,11 @@ export const storageExamples: Examples = {
   'VmfsDatastore.read': on(datastore),
   'VmfsDatastore.update': on(datastore, { name: 'renamed' }),
   'VmfsDatastore.delete': on(datastore),
-  'Machine.set_storage_layout': onMachine('ready', { storage_layout: 'flat' }),
+  'Machine.set_storage_layout': async (world) => ({
+    path: { system_id: await world.machine('ready') },
+    fields: { storage_layout: 'flat' },
+    unread: ['cache_device'],
+  }),
   'Machine.restore_storage_configuration': onMachine('ready'),
   'Machine.mount_special': onMachine('ready', { fstype: 'tmpfs', mount_point: '/scratch' }),
   'Machine.unmount_special': async (world) => {

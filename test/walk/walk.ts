@@ -107,6 +107,11 @@ export async function walk(world: World, id: string, route: Route, given: Given)
   expect(problems.join('\n')).toBe('');
   expect(await changes(world, before), `${id}: what was refused has changed something`).toEqual([]);
   const asked = await world.ask(route.policy === 'anonymous' ? undefined : (example.as ?? 'admin'), route, example);
+  if (example.refused !== undefined) {
+    expect(`${String(asked.headers['muster-error'])} ${asked.text}`).toContain(`${example.refused} `);
+    expect(await changes(world, before), `${id}: what was refused has changed something`).toEqual([]);
+    return;
+  }
   expect(`${id} ${asked.status} ${asked.status === route.status ? '' : asked.text.slice(0, 500)}`.trim()).toBe(`${id} ${route.status}`);
 }
 

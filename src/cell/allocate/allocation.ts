@@ -6,13 +6,15 @@ import type { GlobalReader } from '../../global/document.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { CellDb } from '../db/cell-db.ts';
-import { cheapest, groups, heldBy, supply, takeCheapest, type Grouping } from '../db/allocation-store.ts';
+import { cheapest, groups, heldBy, supply, takeCheapest, type Found, type Grouping, type Taking } from '../db/allocation-store.ts';
 import { beginClaim, confirmClaim, endClaim, markDelivered, readClaim, voidClaim, type ClaimRow } from '../db/claim-store.ts';
 import { claimRules } from '../db/claim-rules.ts';
+import { bridgeAll, bridgeOptions } from '../db/machine-network.ts';
 import { once, settledKey, settleKey } from '../db/idempotency-store.ts';
 import type { CellTables } from '../db/schema.ts';
 import type { MachineCondition } from '../db/machine-filter.ts';
-import { readConstraints, refusalText, type Constraint } from './constraints.ts';
+import type { Constraint } from '../db/condition-reader.ts';
+import { readConstraints, refusalText, refuseWays, type Ways } from './constraints.ts';
 
 /** What this room needs from the rest of the cell. */
 export interface AllocateDoor {
@@ -33,7 +35,7 @@ export const claimSeconds = 30;
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-type AllocationRoute = `Machines.${'allocate' | 'ask' | 'claim' | 'confirm' | 'free_claim' | 'mark_delivered' | 'settle_key'}`;
+type AllocationRoute = `Machines.${'allocate' | 'explain' | 'ask' | 'claim' | 'confirm' | 'free_claim' | 'mark_delivered' | 'settle_key'}`;
 
 /** How to spread what a caller takes; over cells there is nothing to choose inside of one. */
 function groupingOf(spread: Spread | undefined, owner: string, agentName = ''): Grouping | undefined {
@@ -46,8 +48,42 @@ function mine(claim: ClaimRow, username: string): ClaimRow {
   return claim;
 }
 
+type ByType = RouteReply<'Machine.read'>['constraints_by_type'];
+
+/** What the labels stand for, as the reply shows it; `verbose`: also by machine, as MAAS does of all that it looked at. */
+function byType({ system_id, matched }: Found, verbose: boolean | undefined): ByType {
+  const { storage, interfaces } = matched;
+  const shown = {
+    ...(storage ? { storage: copied(storage) } : {}),
+    ...(interfaces ? { interfaces: copied(interfaces) } : {}),
+  };
+  if (verbose !== true) return shown;
+  const labels = Object.entries(storage ?? {}).flatMap(([label, ids]) => ids.map((id) => [String(id), label]));
+  const cards = Object.entries(interfaces ?? {}).map(([label, ids]) => [label, { [system_id]: [...ids] }]);
+  return {
+    ...shown,
+    verbose_storage: storage ? { [system_id]: Object.fromEntries(labels) } : {},
+    verbose_interfaces: Object.fromEntries(cards),
+  };
+}
+
+function copied<T>(lists: Readonly<Record<string, readonly T[]>>): Record<string, T[]> {
+  return Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, [...list]]));
+}
+
+/** The cheapest machine, with the bridges that were asked for; with those, `db` is a transaction. */
+async function takeBridged(db: CellDb, conditions: readonly MachineCondition[], taking: Taking, ways: Ways): Promise<Found | undefined> {
+  const taken = await takeCheapest(db, conditions, taking);
+  if (taken !== undefined && ways.bridge_all === true) await bridgeAll(db, taken.system_id, bridgeOptions(ways));
+  return taken;
+}
+
 export function allocationHandlers({ database, global, door }: AllocateContext): Handlers<AllocationRoute> {
   const conditionsOf = (found: readonly Constraint[]) => found.map((one) => one.condition);
+  const shown = async (found: Found, verbose: boolean | undefined): Promise<RouteReply<'Machine.read'>> => ({
+    ...(await door.shown(found.system_id)),
+    constraints_by_type: byType(found, verbose),
+  });
 
   /** Read outside of the failed transaction: what can be said is only ever what is so now. */
   async function refuse(found: readonly Constraint[], fields: Readonly<Record<string, readonly string[]>>): Promise<never> {
@@ -68,33 +104,39 @@ export function allocationHandlers({ database, global, door }: AllocateContext):
   return {
     'Machines.allocate': async (call) => {
       const { params, free, caller, fields } = call;
+      refuseWays(params);
       const spread = groupingOf(params.spread, caller.username, params.agent_name);
       const found = readConstraints(global, params, free);
       const conditions = conditionsOf(found);
       if (params.dry_run === true) {
         const best = await cheapest(database.db, conditions, spread);
-        return best === undefined ? refuse(found, fields) : door.shown(best);
+        return best === undefined ? refuse(found, fields) : shown(best, params.verbose);
       }
       const taking = { owner: caller.username, agentName: params.agent_name ?? '', comment: params.comment ?? '', spread };
       const work = async (db: CellDb) => {
-        const system_id = await takeCheapest(db, conditions, taking);
+        const taken = await takeBridged(db, conditions, taking, params);
         door.killPoint('api_allocate:after-effect');
         // Thrown, so that a key is not used up by getting nothing.
-        if (system_id === undefined) throw new NothingFits();
-        return { system_id };
+        if (taken === undefined) throw new NothingFits();
+        return taken;
       };
-      // Taking is one statement: without a key to remember there is nothing that a transaction would hold together.
-      const doing =
-        call.request.idempotencyKey === undefined ? work(database.db) : database.transaction((tx) => once(tx, call, () => work(tx)));
+      // Taking is one statement: without a key to remember or bridges to make there is nothing that a transaction would hold together.
+      const isOne = call.request.idempotencyKey === undefined && params.bridge_all !== true;
+      const doing = isOne ? work(database.db) : database.transaction((tx) => once(tx, call, () => work(tx)));
       const taken = await doing.catch((error: unknown) => {
         if (error instanceof NothingFits) return undefined;
         throw error;
       });
       if (!taken) return refuse(found, fields);
       door.killPoint('api_allocate:after-commit');
-      return door.shown(taken.system_id);
+      return shown(taken, params.verbose);
+    },
+    'Machines.explain': async ({ params, free }) => {
+      const { ready, matching, ruledOut, without } = await supply(database.db, conditionsOf(readConstraints(global, params, free)));
+      return { ready, matching, ruled_out: { ...ruledOut }, matching_without: { ...without } };
     },
     'Machines.ask': async ({ params, free, caller, request }) => {
+      refuseWays(params);
       const { spread, agent_name, ...wanted } = params;
       const conditions = conditionsOf(readConstraints(global, wanted, free));
       const { best, ready, matching, ruledOut } = await supply(database.db, conditions);
@@ -105,16 +147,17 @@ export function allocationHandlers({ database, global, door }: AllocateContext):
       return { best, ready, matching, ruled_out: { ...ruledOut }, ...found, ...(settled ? { settled } : {}) };
     },
     'Machines.claim': async ({ params, free, caller, fields }) => {
+      refuseWays(params);
       const { claim } = params;
       const { username } = caller;
       const found = readConstraints(global, params, free);
       const taken = await database.transaction(async (tx) => {
         if (!(await beginClaim(tx, claim, username))) return (await readClaim(tx, claim)) ?? 'nothing';
         const taking = { owner: username, agentName: params.agent_name ?? '', comment: params.comment ?? '' };
-        const system_id = await takeCheapest(tx, conditionsOf(found), { ...taking, claim: { id: claim, seconds: claimSeconds } });
-        if (system_id === undefined) await voidClaim(tx, claim);
+        const machine = await takeBridged(tx, conditionsOf(found), { ...taking, claim: { id: claim, seconds: claimSeconds } }, params);
+        if (machine === undefined) await voidClaim(tx, claim);
         door.killPoint('api_claim:after-effect');
-        return system_id === undefined ? 'nothing' : { owner: username, standing: 'held' as const, system_id, seconds: claimSeconds };
+        return machine === undefined ? 'nothing' : { owner: username, standing: 'held' as const, ...machine, seconds: claimSeconds };
       });
       if (taken === 'nothing') return refuse(found, fields);
       const { standing, system_id, seconds } = mine(taken, username);
@@ -128,13 +171,13 @@ export function allocationHandlers({ database, global, door }: AllocateContext):
       const { username } = caller;
       if (!uuid.test(claim)) throw fail('claim_refused', { text: 'This is not the UUID of a claim.' });
       const taken = await confirmClaim(database.db, claim, username);
-      if (taken !== undefined) return door.shown(taken);
+      if (taken !== undefined) return shown(taken, params.verbose);
       // Refused is final: whoever is told so takes another machine elsewhere.
-      const { standing, system_id } = mine(
+      const { standing, system_id, matched } = mine(
         await database.transaction((tx) => endClaim(tx, claim, username), { retryable: true }),
         username,
       );
-      if (claimRules[standing].confirm.answer === 'machine' && system_id !== null) return door.shown(system_id);
+      if (claimRules[standing].confirm.answer === 'machine' && system_id !== null) return shown({ system_id, matched }, params.verbose);
       throw fail('claim_refused', { text: 'This claim has run out, or was never made here: claim again.' });
     },
     'Machines.free_claim': async ({ params, caller }) => {

@@ -109,14 +109,14 @@ test('whatever comes in whatever order, the cell does with claims and keys what 
         await sql`update machine set status = 4, owner = null where system_id = ${machine}`.execute(cell.database.db);
         model.giveBack(machine);
       } else if (one.do === 'settle_key') {
-        const wanted = { cell: '17', claim: idOf(one.claim), machine: 'x', request: one.request };
+        const wanted = { cell: '17', claim: idOf(one.claim), machine: 'abc3467', request: one.request };
         const reply = await post(
           'ann',
           'settle_key',
           {
             cell: '17',
             claim: idOf(one.claim),
-            system_id: 'x',
+            system_id: 'abc3467',
             request: one.request,
             ...(one.insteadOf === undefined ? {} : { instead_of: idOf(one.insteadOf) }),
           },

@@ -6,9 +6,10 @@ import { constraints } from '../../contract/resources/constraints.ts';
 import { parameterDecoder } from '../../contract/parameter.ts';
 import { wordList } from '../../contract/word-list.ts';
 import type { GlobalReader } from '../../global/document.ts';
-import { readConstraints, refusalText, type Constraint, type ConstraintParams } from './constraints.ts';
+import type { Constraint } from '../db/condition-reader.ts';
+import { readConstraints, refusalText, type ConstraintParams } from './constraints.ts';
 
-const ids: Readonly<Record<string, number>> = { default: 1, east: 2, gpu: 21, fast: 22, lab: 7 };
+const ids: Readonly<Record<string, number>> = { default: 1, east: 2, gpu: 21, fast: 22, lab: 7, lan: 5 };
 const global = {
   named: (_: string, name: string) => (Object.hasOwn(ids, name) ? { id: ids[name], name } : undefined),
   retired: () => [],
@@ -45,6 +46,37 @@ test.each([
   [{ not_tags: ['gpu', 'unheard-of'] }, 'not_tags=gpu,unheard-of', { is: 'any_tag', of: [21] }],
   [{ zone: ['east'] }, 'zone=east', { is: 'zone', of: [2] }],
   [{ name: ['a.b'] }, 'name=a.b', { is: 'hostname', of: ['a.b'] }],
+  [{ mem: ['4096', '2048'] }, 'mem=4096.0,2048.0', { is: 'memory', least: 2048 }],
+  [{ link_speed: ['10000'] }, 'link_speed=10000.0', { is: 'link_speed', least: 10_000 }],
+  [
+    { subnets: ['space:lan,vid:10'] },
+    'subnets=space:lan,vid:10',
+    {
+      is: 'subnets',
+      all: true,
+      of: [
+        { is: 'space', that: { is: 'id', value: 5 } },
+        { is: 'vid', value: 10 },
+      ],
+    },
+  ],
+  [
+    { not_subnets: ['space:undefined'] },
+    'not_subnets=space:undefined',
+    { is: 'subnets', all: false, of: [{ is: 'space', that: { is: 'none' } }] },
+  ],
+  [{ vlans: ['untagged'] }, 'vlans=untagged', { is: 'vlans', all: true, of: [{ is: 'vid', value: 0 }] }],
+  [{ fabrics: ['f'] }, 'fabrics=f', { is: 'fabric', of: ['f'] }],
+  [{ not_fabric_classes: ['10g'] }, 'not_fabric_classes=10g', { is: 'fabric_class', of: ['10g'] }],
+  [{ deployment_target: ['memory'] }, 'deployment_target=memory', { is: 'ephemeral', of: [true] }],
+  [{ not_owner: ['bob'] }, 'not_owner=bob', { is: 'owner', of: ['bob'] }],
+  [{ devices: ['vendor_id=10de'] }, 'devices=vendor_id=10de', { is: 'devices', of: [{ vendor_id: '10de' }] }],
+  [{ storage: ['root:8'] }, 'storage=root:8', { is: 'storage', of: [{ label: 'root', least: 8e9, tags: [], kind: 'root' }] }],
+  [
+    { interfaces: ['a:space=lan'] },
+    'interfaces=a:space=lan',
+    { is: 'interfaces', of: [{ label: 'a', tests: [{ key: 'space', not: false, of: [{ is: 'id', value: 5 }] }] }] },
+  ],
 ])('%j', (fields, resolved, wanted) => {
   const [found] = read(fields as Record<string, string[]>);
   expect(found?.resolved).toBe(resolved);
@@ -57,21 +89,39 @@ describe('refused', () => {
     [{ not_in_pool: ['x', 'y'] }, { not_in_pool: ['No such pool(s): x, y.'] }],
     [{ tags: ['x'] }, { tags: ["No such tag(s): 'x'."] }],
     [{ arch: ['z80'] }, { arch: ['Architecture not recognised.'] }],
+    [{ storage: ['root:8,'] }, { storage: ['Malformed storage constraint, "root:8,".'] }],
+    [{ devices: ['colour=red'] }, { devices: ["Unknown devices constraint: 'colour=red"] }],
+    [{ vlans: [Array(33).fill('1').join(',')] }, { vlans: ['At most 32 networks can be named.'] }],
+    [{ subnets: ['space:moon'] }, { subnets: ["No such space: 'moon'."] }],
+    [{ not_subnets: ['ip:10.0.0.999'] }, { not_subnets: ["'10.0.0.999' is not an IP address."] }],
+    [{ vlans: ['vid:4095'] }, { vlans: ['VLAN tag (VID) out of range (0-4094; 0 for untagged.)'] }],
+    [{ interfaces: ['a'] }, { interfaces: ['Malformed interfaces constraint, "a": each part is LABEL:KEY=VALUE, joined by commas.'] }],
     [
-      { storage: ['root:8'], interfaces: ['a:space=1'] },
-      { storage: ['No such constraint.'], interfaces: ['No such constraint.'] },
+      { simple_status: ['ready'], hostname: ['x'] },
+      { simple_status: ['No such constraint.'], hostname: ['No such constraint.'] },
     ],
   ])('%j', (fields, errors) => {
     expect(errorsOf(fields as Record<string, string[]>)).toEqual(errors);
   });
 });
 
-const key = fc.oneof(
-  fc.constantFrom(...Object.keys(constraints), 'storage', 'comment', '__proto__', 'constructor'),
-  fc.string({ maxLength: 8 }),
-);
+const key = fc.oneof(fc.constantFrom(...Object.keys(constraints), 'comment', '__proto__', 'constructor'), fc.string({ maxLength: 8 }));
 const value = fc.oneof(
-  fc.constantFrom('gpu', 'east', 'lab', 'amd64', 'amd64/generic', '4', '1e3', '', 'x y,z'),
+  fc.constantFrom(
+    'gpu',
+    'east',
+    'lab',
+    'amd64',
+    'amd64/generic',
+    '4',
+    '1e3',
+    '',
+    'x y,z',
+    'root:8(ssd),4',
+    'a:vid=10',
+    'space:lan',
+    'disk',
+  ),
   fc.string({ unit: 'grapheme', maxLength: 12 }),
 );
 
@@ -91,10 +141,15 @@ test('whatever comes is tried or refused, and nothing that was given is left out
       }
       const tried = new Set(found.map((one) => one.condition.name));
       for (const [name, given] of Object.entries(decoded.params)) {
-        const isEmpty = Array.isArray(given) && (name.endsWith('tags') ? wordList(given as string[]).length === 0 : given.length === 0);
+        const values = [given].flat() as string[];
+        const isEmpty = name.endsWith('tags')
+          ? wordList(values).length === 0
+          : /(subnets|vlans)$/.test(name)
+            ? values.join('').replace(/[\s,]/g, '') === ''
+            : values.length === 0;
         expect(tried.has(name), name).toBe(!isEmpty);
       }
-      const text = refusalText(found, Object.fromEntries(fields), { best: null, ready: 3, matching: 0, ruledOut: {} });
+      const text = refusalText(found, Object.fromEntries(fields), { best: null, ready: 3, matching: 0, ruledOut: {}, without: {} });
       expect(text.startsWith('No ')).toBe(true);
     }),
     { numRuns: 500 },
@@ -102,7 +157,7 @@ test('whatever comes is tried or refused, and nothing that was given is left out
 });
 
 describe('what is said when nothing fits', () => {
-  const none = { best: null, ready: 0, matching: 0, ruledOut: {} };
+  const none = { best: null, ready: 0, matching: 0, ruledOut: {}, without: {} };
   test('in the words of MAAS, and then why', () => {
     expect(refusalText([], {}, none)).toBe('No machine available.\nNo machine is Ready and free.');
     expect(refusalText(read({ system_id: ['334abcd'] }), {}, none)).toMatch(/^No machine with system ID 334abcd available\.\n/);

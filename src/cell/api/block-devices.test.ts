@@ -103,21 +103,23 @@ describe('block devices', () => {
     expect(raced.map((one) => one.status).toSorted()).toEqual([200, 400, 400]);
   });
 
-  test('nothing of a deployed machine is changed', async () => {
+  test('of a deployed machine only what a disk is known by changes: a bad one was replaced', async () => {
     const id = await at.machine();
     const made = await at.must('POST', `nodes/${id}/blockdevices/`, disk('sda'));
     await at.db.updateTable('machine').set({ status: 6 }).where('system_id', '=', id).execute();
     const one = `nodes/${id}/blockdevices/${made.id}/`;
     const asked = [
       await at.ask('POST', `nodes/${id}/blockdevices/`, disk('sdb')),
-      await at.ask('PUT', one, { name: 'vda' }),
       await at.ask('DELETE', one),
       await at.ask('POST', `${one}?op=set_boot_disk`),
       await at.ask('POST', `${one}?op=add_tag`, { tag: 'x' }),
+      await at.ask('POST', `${one}?op=format`, { fstype: 'ext4' }),
     ];
     expect(asked.map((answer) => answer.status)).toEqual([409, 409, 409, 409, 409]);
-    expect(asked[1]?.text).toBe(
-      `Cannot change block devices of machine ${id} because it is Deployed, not New, Ready, Allocated, Failed testing or Broken.`,
-    );
+    expect(asked[1]?.text).toBe('Cannot delete block device because the machine is not Ready.');
+    expect(asked[4]?.text).toBe('Cannot format block device because the machine is not Ready or Allocated.');
+    const after = await at.must('PUT', one, { name: 'vda', serial: 'new', size: 12 * gigabyte });
+    expect([after.name, after.serial, after.size]).toEqual(['vda', 'new', 8 * gigabyte]);
+    expect((await at.ask('PUT', one, { name: 'vdb' }, 'ann')).status).toBe(403);
   });
 });

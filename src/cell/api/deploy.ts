@@ -7,6 +7,8 @@ import { once } from '../db/idempotency-store.ts';
 import { bridgeAll, bridgeOptions, giveAddresses } from '../db/machine-network.ts';
 import { startOperation } from '../db/operation-store.ts';
 import type { DeployedImage } from '../db/schema.ts';
+import { storageToInstall } from '../db/storage-store.ts';
+import { installationOf } from '../storage/installation.ts';
 import { changing, guardOf } from './act.ts';
 import type { ApiContext } from './api-context.ts';
 import { refuseAction } from './judge-action.ts';
@@ -49,6 +51,14 @@ export function deployHandlers(context: ApiContext): Handlers<'Machine.deploy'> 
     throw invalid({ distro_series: [`${asked} is not a valid distro_series: there is no such image for ${architecture}.`] });
   }
 
+  /** What cannot be installed is refused before anything is touched. The machine's generation guards what was judged. */
+  async function refuseStorage(systemId: string): Promise<void> {
+    const planned = await storageToInstall(context.database.db, systemId);
+    if (!planned || planned.storage.layout === null) return;
+    const verdict = installationOf(planned.storage, planned.firmware);
+    if ('refused' in verdict) throw fail('bad_request', { reason: verdict.refused });
+  }
+
   return {
     'Machine.deploy': async (call) => {
       const { params, caller } = call;
@@ -59,6 +69,7 @@ export function deployHandlers(context: ApiContext): Handlers<'Machine.deploy'> 
       const refused = refuseAction(guard, 'deploy', caller);
       // A repetition finds the machine busy with what the first one started: that is for the key to judge.
       if (refused && call.request.idempotencyKey === undefined) throw refused;
+      if (!refused) await refuseStorage(guard.system_id);
       const image = imageFor(guard.architecture, params.osystem, params.distro_series);
       const isTaken = guard.status === lifecycle.ready.number;
       await changing(context, guard.system_id, (tx) =>

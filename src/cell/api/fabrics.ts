@@ -20,6 +20,14 @@ import { changeNetwork, found, idOfText, networkView, refuseOtherCell } from './
 
 const taken = { fabric_name_key: { name: ['Fabric with this Name already exists.'] } };
 
+/** An id or a name, with `id:` or `name:` before it or not. @throws Failure `not_found`. */
+function fabricBy(fabrics: readonly FabricRow[], text: string): FabricRow {
+  const [, word, rest = ''] = /^(?:(id|name):)?(.*)$/s.exec(text) ?? [];
+  const byId = word === 'name' ? undefined : fabrics.find((fabric) => fabric.id === idOfText(rest));
+  const byName = word === 'id' ? undefined : fabrics.find((fabric) => fabric.name === rest);
+  return found(byId ?? byName, 'Fabric');
+}
+
 function fabricBody(fabric: FabricRow, { vlans }: NetworkBodies) {
   return {
     id: fabric.id,
@@ -55,26 +63,17 @@ type FabricRoute = `Fabrics.${'read' | 'create'}` | `Fabric.${'read' | 'update' 
 
 export function fabricHandlers(context: NetworkContext): Handlers<FabricRoute> {
   const { database } = context;
-  const show = async (id: number) => {
+  const show = async (text: string) => {
     const [fabrics, view] = await Promise.all([readFabrics(database.db), networkView(context)]);
-    return fabricBody(
-      found(
-        fabrics.find((fabric) => fabric.id === id),
-        'Fabric',
-      ),
-      view,
-    );
+    return fabricBody(fabricBy(fabrics, text), view);
   };
-  const remove = async (tx: CellDb, id: number) => {
+  const remove = async (tx: CellDb, text: string) => {
     await lockNetworks(tx);
     const fabrics = await readFabrics(tx);
-    const fabric = found(
-      fabrics.find((one) => one.id === id),
-      'Fabric',
-    );
+    const fabric = fabricBy(fabrics, text);
     if (fabric.id === fabrics[0]?.id) throw fail('bad_request', { reason: 'This fabric is the default fabric, it cannot be deleted.' });
-    const vlans = [...(await readNetworks(tx)).vlans.values()].filter((vlan) => vlan.fabric_id === id).map((vlan) => vlan.id);
-    await refusingInUse(`Fabric ${fabric.name}`, usersOf(await useOfVlans(tx, vlans)), () => deleteFabric(tx, id));
+    const vlans = [...(await readNetworks(tx)).vlans.values()].filter((vlan) => vlan.fabric_id === fabric.id).map((vlan) => vlan.id);
+    await refusingInUse(`Fabric ${fabric.name}`, usersOf(await useOfVlans(tx, vlans)), () => deleteFabric(tx, fabric.id));
     return { did: `Fabric ${fabric.name} deleted`, value: undefined };
   };
   return {
@@ -82,7 +81,7 @@ export function fabricHandlers(context: NetworkContext): Handlers<FabricRoute> {
       const [fabrics, view] = await Promise.all([readFabrics(database.db), networkView(context)]);
       return fabrics.map((fabric) => fabricBody(fabric, view));
     },
-    'Fabric.read': ({ path }) => show(idOfText(path.id)),
+    'Fabric.read': ({ path }) => show(path.id),
     'Fabrics.create': async ({ params, caller }) => {
       refuseOtherCell(context, params.cell);
       const { name, description = '', class_type } = params;
@@ -93,17 +92,17 @@ export function fabricHandlers(context: NetworkContext): Handlers<FabricRoute> {
         const value = await insertFabric(tx, { name, description, classType: class_type ?? null });
         return { did: `Fabric ${name ?? value} created`, value };
       });
-      return show(id);
+      return show(String(id));
     },
     'Fabric.update': async ({ path, params, caller }) => {
-      const id = idOfText(path.id);
-      await changeNetwork(context, caller.username, taken, async (tx) => {
+      const id = await changeNetwork(context, caller.username, taken, async (tx) => {
         await lockNetworks(tx);
-        if (Number.isNaN(id) || !(await updateFabric(tx, id, params))) throw fail('not_found', { what: 'Fabric' });
-        return { did: `Fabric ${id} changed`, value: undefined };
+        const fabric = fabricBy(await readFabrics(tx), path.id);
+        await updateFabric(tx, fabric.id, params);
+        return { did: `Fabric ${fabric.name} changed`, value: fabric.id };
       });
-      return show(id);
+      return show(String(id));
     },
-    'Fabric.delete': ({ path, caller }) => changeNetwork(context, caller.username, {}, (tx) => remove(tx, idOfText(path.id))),
+    'Fabric.delete': ({ path, caller }) => changeNetwork(context, caller.username, {}, (tx) => remove(tx, path.id)),
   };
 }

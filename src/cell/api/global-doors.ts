@@ -10,8 +10,8 @@ import { networkBodies } from './network-body.ts';
 /** Asked for when it is needed: global config is opened with these doors in hand. */
 type Reader = () => Pick<GlobalReader, 'get'>;
 
-function counted(count: number, one: string): string | undefined {
-  return count === 0 ? undefined : count === 1 ? `1 ${one}` : `${count} ${one.replace(/^\w+/, '$&s')}`;
+function counted(count: number, one: string, many = one.replace(/^\w+/, '$&s')): string | undefined {
+  return count === 0 ? undefined : count === 1 ? `1 ${one}` : `${count} ${many}`;
 }
 
 /** Machines know their owner by name: an id that names no user is used by nobody. */
@@ -21,8 +21,14 @@ export function usageDoor(db: CellDb, reader: Reader): UsageDoor {
       if (kind === 'pool') return counted(await machinesInPool(db, id), 'machine');
       const username = reader().get('user', id)?.username;
       if (username === undefined) return undefined;
-      const { machines, ip_ranges } = await countResources(db, username);
-      return [counted(machines, 'machine'), counted(ip_ranges, 'range of addresses')].filter(Boolean).join(' and ') || undefined;
+      const { machines, devices, ip_ranges, ip_addresses } = await countResources(db, username);
+      const all = [
+        counted(machines, 'machine'),
+        counted(devices, 'device'),
+        counted(ip_ranges, 'range of addresses'),
+        counted(ip_addresses, 'address', 'addresses'),
+      ];
+      return all.filter(Boolean).join(' and ') || undefined;
     },
     transfer: async (given) => void (await transferResources(db, given)),
   };

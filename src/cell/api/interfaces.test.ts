@@ -252,19 +252,48 @@ describe('links', () => {
     ]);
   });
 
-  test('a default gateway that would not come true is refused', async () => {
-    const { vlan, subnet } = await fresh('10.9.0.0/24', { gateway_ip: '10.9.0.1' });
+  test('the default gateway is what was chosen, until it is forgotten or its link goes', async () => {
+    const one = await fresh('10.9.0.0/24', { gateway_ip: '10.9.0.1' });
+    const two = await fresh('10.9.2.0/24', { gateway_ip: '10.9.2.1' });
     const bare = await fresh('10.9.1.0/24');
-    const { url } = await wired(vlan);
-    const first = await at.ask('POST', `${url}?op=link_subnet`, { mode: 'STATIC', subnet: subnet.id, default_gateway: 'true' });
-    expect(first.status).toBe(200);
-    const second = await at.ask('POST', `${url}?op=link_subnet`, { mode: 'STATIC', subnet: subnet.id, default_gateway: 'true' });
-    expect([second.status, Object.keys(second.body)]).toEqual([400, ['default_gateway']]);
-    expect((await at.must('GET', url)).links).toHaveLength(1);
+    const { id, nics, url, nic } = await wired(one.vlan);
+    await at.db.updateTable('machine').set({ boot_interface_id: nic.id }).where('system_id', '=', id).execute();
+    await at.must('POST', `${url}?op=link_subnet`, { mode: 'AUTO', subnet: one.subnet.id });
+    const ipv4 = async () => (await at.must('GET', `machines/${id}/`)).default_gateways.ipv4;
+    // Nobody chose: it is the boot interface's, and MAAS names no link then.
+    expect(await ipv4()).toEqual({ gateway_ip: '10.9.0.1', link_id: null });
+    const second = await at.must('POST', `${nics}?op=create_physical`, { mac_address: mac(), vlan: two.vlan.id });
+    const linked = await at.must('POST', `${nics}${second.id}/?op=link_subnet`, {
+      mode: 'STATIC',
+      subnet: two.subnet.id,
+      default_gateway: 'true',
+    });
+    expect(await ipv4()).toEqual({ gateway_ip: '10.9.2.1', link_id: linked.links[0].id });
+    await at.must('POST', `${url}?op=set_default_gateway`);
+    expect((await ipv4()).gateway_ip).toBe('10.9.0.1');
+    expect((await ipv4()).link_id).not.toBeNull();
+    await at.must('POST', `${nics}${second.id}/?op=set_default_gateway`, { link_id: linked.links[0].id });
+    expect((await ipv4()).gateway_ip).toBe('10.9.2.1');
+    await at.must('POST', `${nics}${second.id}/?op=unlink_subnet`, { id: linked.links[0].id });
+    expect(await ipv4()).toEqual({ gateway_ip: '10.9.0.1', link_id: null });
+    await at.must('POST', `${url}?op=set_default_gateway`);
+    const cleared = await at.must('POST', `machines/${id}/?op=clear_default_gateways`);
+    expect(cleared.default_gateways.ipv4).toEqual({ gateway_ip: '10.9.0.1', link_id: null });
+
+    // Refusals, and nothing was changed by them.
     const other = await wired(bare.vlan);
-    expect(
-      (await at.ask('POST', `${other.url}?op=link_subnet`, { mode: 'AUTO', subnet: bare.subnet.id, default_gateway: 'true' })).status,
-    ).toBe(400);
+    const ask = async (params: Record<string, unknown>) => (await at.ask('POST', `${other.url}?op=link_subnet`, params)).body;
+    expect(Object.keys(await ask({ mode: 'AUTO', subnet: bare.subnet.id, default_gateway: 'true' }))).toEqual(['default_gateway']);
+    expect(await ask({ mode: 'DHCP', subnet: bare.subnet.id, default_gateway: 'true' })).toEqual({
+      default_gateway: ["Cannot use in mode 'dhcp'."],
+    });
+    const none = await at.ask('POST', `${other.url}?op=set_default_gateway`);
+    expect([none.status, none.text]).toEqual([400, 'This interface has no usable gateways.']);
+    expect((await at.must('GET', other.url)).links).toEqual([]);
+    await at.must('POST', `${url}?op=link_subnet`, { mode: 'STATIC', subnet: one.subnet.id });
+    const unclear = await at.ask('POST', `${url}?op=set_default_gateway`);
+    expect(unclear.body).toEqual({ link_id: ['This field is required; Interface has more than one usable IPv4 gateway.'] });
+    expect((await at.ask('POST', `${url}?op=set_default_gateway`, { link_id: '7' })).status).toBe(400);
   });
 
   test('a machine that leaves its state meanwhile is not changed', async () => {

@@ -1,5 +1,5 @@
 /** IP ranges: inside their subnet, and over nothing that somebody has. */
-import { fail, invalid } from '../../contract/errors.ts';
+import { Failure, fail, invalid } from '../../contract/errors.ts';
 import { userBody } from '../../global/api/users.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { CellDb } from '../db/cell-db.ts';
@@ -61,28 +61,41 @@ async function put(tx: CellDb, wanted: WantedRange): Promise<number> {
   return putRange(tx, wanted);
 }
 
+/** A range as the API shows it; its subnet must be among the networks. @throws Failure `not_found`. */
+export function rangeBody({ global }: Pick<NetworkContext, 'global'>, range: IpRangeRow, view: NetworkBodies) {
+  const user = range.owner === null ? undefined : global.named('user', range.owner);
+  return {
+    id: range.id,
+    type: range.type,
+    start_ip: range.start_ip,
+    end_ip: range.end_ip,
+    comment: range.comment,
+    user: user ? userBody(user) : null,
+    subnet: found(view.subnets.get(range.subnet_id), 'Subnet'),
+    resource_uri: uri('ipranges', range.id),
+  };
+}
+
+interface Asker {
+  readonly username: string;
+  readonly admin: boolean;
+}
+
+/** Admins change every range, others the reserved ones that are theirs. @throws Failure `forbidden`. */
+function refuseStranger(range: Pick<IpRangeRow, 'owner' | 'type'>, caller: Asker): void {
+  if (caller.admin || (range.type === 'reserved' && range.owner === caller.username)) return;
+  throw new Failure('forbidden', 'Unable to modify IP range. You do not own this range.');
+}
+
 type RangeRoute = `IPRanges.${'read' | 'create'}` | `IPRange.${'read' | 'update' | 'delete'}`;
 
 export function ipRangeHandlers(context: NetworkContext): Handlers<RangeRoute> {
-  const { database, global } = context;
-  const body = (range: IpRangeRow, view: NetworkBodies) => {
-    const user = range.owner === null ? undefined : global.named('user', range.owner);
-    return {
-      id: range.id,
-      type: range.type,
-      start_ip: range.start_ip,
-      end_ip: range.end_ip,
-      comment: range.comment,
-      user: user ? userBody(user) : null,
-      subnet: found(view.subnets.get(range.subnet_id), 'Subnet'),
-      resource_uri: uri('ipranges', range.id),
-    };
-  };
+  const { database } = context;
   const list = async (id?: number) => {
     const ranges = await readRanges(database.db, id === undefined ? {} : { id });
     const view = await networkView(context);
     // A subnet that was deleted between the two statements took its ranges with it.
-    return ranges.filter((range) => view.subnets.has(range.subnet_id)).map((range) => body(range, view));
+    return ranges.filter((range) => view.subnets.has(range.subnet_id)).map((range) => rangeBody(context, range, view));
   };
   const show = async (id: number) => found((Number.isNaN(id) ? [] : await list(id))[0], 'IPRange');
   return {
@@ -91,6 +104,7 @@ export function ipRangeHandlers(context: NetworkContext): Handlers<RangeRoute> {
     'IPRanges.create': async ({ params, caller }) => {
       refuseOtherCell(context, params.cell);
       const { type, comment = '' } = params;
+      if (type === 'dynamic' && !caller.admin) throw new Failure('forbidden', 'Only admins may make dynamic ranges.');
       const [from, to] = [addressOf(params.start_ip, 'start_ip'), addressOf(params.end_ip, 'end_ip')];
       const [start, end] = [formatAddress(from), formatAddress(to)];
       const id = await changeNetwork(context, caller.username, {}, async (tx) => {
@@ -105,6 +119,7 @@ export function ipRangeHandlers(context: NetworkContext): Handlers<RangeRoute> {
       await changeNetwork(context, caller.username, {}, async (tx) => {
         const [known] = Number.isNaN(id) ? [] : await readRanges(tx, { id });
         const before = found(known, 'IPRange');
+        refuseStranger(before, caller);
         const start = params.start_ip === undefined ? before.start_ip : formatAddress(addressOf(params.start_ip, 'start_ip'));
         const end = params.end_ip === undefined ? before.end_ip : formatAddress(addressOf(params.end_ip, 'end_ip'));
         const wanted = { id, subnetId: before.subnet_id, type: before.type, start, end, comment: params.comment ?? before.comment };
@@ -116,7 +131,9 @@ export function ipRangeHandlers(context: NetworkContext): Handlers<RangeRoute> {
     'IPRange.delete': ({ path, caller }) =>
       changeNetwork(context, caller.username, {}, async (tx) => {
         const id = idOfText(path.id);
-        if (Number.isNaN(id) || !(await deleteRange(tx, id))) throw fail('not_found', { what: 'IPRange' });
+        const [known] = Number.isNaN(id) ? [] : await readRanges(tx, { id });
+        refuseStranger(found(known, 'IPRange'), caller);
+        found((await deleteRange(tx, id)) || undefined, 'IPRange');
         return { did: `IP range ${id} deleted`, value: undefined };
       }),
   };

@@ -15,7 +15,10 @@ export async function jsonList(pages: AsyncIterable<readonly unknown[]>): Promis
   if (first.done === true) return json([]);
   const second = await iterator.next();
   if (second.done === true) return json(first.value);
-  return stream(Readable.from(written([first.value, second.value], iterator), { objectMode: false }), 'application/json; charset=utf-8');
+  const body = Readable.from(written([first.value, second.value], iterator), { objectMode: false });
+  // Also when nobody ever reads it, as for HEAD: the pages may hold a connection.
+  body.once('close', () => void iterator.return?.().catch(() => undefined));
+  return stream(body, 'application/json; charset=utf-8');
 }
 
 async function* written(ready: (readonly unknown[])[], rest: AsyncIterator<readonly unknown[]>): AsyncGenerator<string> {

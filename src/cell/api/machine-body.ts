@@ -6,8 +6,9 @@ import type { GlobalReader } from '../../global/document.ts';
 import { defaultPool, poolBody } from '../../global/api/resource-pools.ts';
 import { defaultZone, zoneBody } from '../../global/api/zones.ts';
 import type { MachineRow } from '../db/machine-read.ts';
-import { blockDeviceBody } from './block-device-body.ts';
-import { interfaceBody, type InterfaceBody } from './interface-body.ts';
+import { storageFields } from './storage-body.ts';
+import { defaultGateway } from '../db/default-gateway.ts';
+import { interfaceBodies } from './interface-body.ts';
 import { uri, type NetworkBodies } from './network-body.ts';
 import { instant, operationSummary } from './operation-body.ts';
 import { scriptFields } from './script-status.ts';
@@ -21,7 +22,7 @@ export interface BodyFacts {
   readonly cellName: string;
 }
 
-const unknownHardware = {
+export const unknownHardware = {
   system_vendor: 'Unknown',
   system_product: 'Unknown',
   system_version: 'Unknown',
@@ -34,7 +35,7 @@ const unknownHardware = {
 };
 
 /** A reference to a zone or pool that is not there any more is shown as the default one; a finding tells of it. */
-function zoneOf(global: BodyFacts['global'], id: number) {
+export function zoneOf(global: BodyFacts['global'], id: number) {
   return zoneBody(global.get('zone', id) ?? global.get('zone', defaultZone) ?? { id: defaultZone, name: 'default', description: '' });
 }
 
@@ -42,7 +43,7 @@ function poolOf(global: BodyFacts['global'], id: number) {
   return poolBody(global.get('pool', id) ?? global.get('pool', defaultPool) ?? { id: defaultPool, name: 'default', description: '' });
 }
 
-function domainOf(networks: NetworkBodies, id: number) {
+export function domainOf(networks: NetworkBodies, id: number) {
   const domain = networks.domains.get(id);
   return (
     domain ?? {
@@ -57,21 +58,24 @@ function domainOf(networks: NetworkBodies, id: number) {
   );
 }
 
-/** The router of the first link that has one, the boot interface's links first. */
-function gateway(interfaces: readonly InterfaceBody[], bootId: number | null, family: 4 | 6) {
-  const ordered = [...interfaces].sort((a, b) => Number(b.id === bootId) - Number(a.id === bootId) || a.id - b.id);
-  for (const link of ordered.flatMap((nic) => nic.links)) {
-    const address = link.mode === 'link_up' ? null : (link.subnet?.gateway_ip ?? null);
-    if (address !== null && address.includes(':') === (family === 6)) return { gateway_ip: address, link_id: link.id };
-  }
-  return { gateway_ip: null, link_id: null };
+/** As MAAS shows it: where no link was chosen, the router that wins, and no link. */
+function gateway(row: MachineRow, networks: NetworkBodies, family: 4 | 6) {
+  const nics = row.interfaces.map(({ id, parents, links }) => ({
+    id,
+    parents,
+    links: links.map((link) => ({
+      id: link.id,
+      mode: link.mode,
+      gateway: (link.subnet_id === null ? undefined : networks.subnets.get(link.subnet_id))?.gateway_ip ?? null,
+    })),
+  }));
+  const found = defaultGateway(nics, row.boot_interface_id, row.gateway_links, family);
+  return { gateway_ip: found?.gateway_ip ?? null, link_id: found?.chosen === true ? found.link_id : null };
 }
 
 export function machineBody(row: MachineRow, { global, networks, cellName }: BodyFacts): MachineBody {
   const state = stateOf(row.status);
-  const interfaces = row.interfaces.map((nic) => interfaceBody(nic, networks));
-  const isDeployed = row.osystem !== '';
-  const disks = row.disks.map((disk) => blockDeviceBody(disk, isDeployed && disk.id === row.boot_disk_id));
+  const interfaces = interfaceBodies(row.interfaces, networks);
   const domain = domainOf(networks, row.domain_id);
   return {
     system_id: row.system_id,
@@ -83,8 +87,6 @@ export function machineBody(row: MachineRow, { global, networks, cellName }: Bod
     owner: row.owner,
     owner_data: { ...row.owner_data },
     locked: row.locked,
-    cache_sets: [],
-    bcaches: [],
     bios_boot_method: row.firmware === '' ? null : row.firmware === 'uefi' ? 'uefi' : 'pxe',
     boot_interface: interfaces.find((nic) => nic.id === row.boot_interface_id) ?? null,
     architecture: row.architecture,
@@ -94,7 +96,6 @@ export function machineBody(row: MachineRow, { global, networks, cellName }: Bod
     cpu_speed: row.cpu_speed,
     memory: row.memory,
     swap_size: row.swap_size,
-    storage: disks.reduce((sum, disk) => sum + disk.size, 0) / 1e6,
     status: row.status,
     osystem: row.osystem,
     distro_series: row.distro_series,
@@ -111,23 +112,23 @@ export function machineBody(row: MachineRow, { global, networks, cellName }: Bod
     pool: poolOf(global, row.pool_id),
     disable_ipv4: false,
     constraints_by_type: {},
-    boot_disk: disks.find((disk) => disk.id === row.boot_disk_id) ?? null,
-    blockdevice_set: disks,
-    physicalblockdevice_set: disks,
-    virtualblockdevice_set: [],
-    volume_groups: [],
-    raids: [],
     status_action: row.status_action,
     status_message: row.status_message,
     status_name: lifecycle[state].name,
     node_type: 0,
     node_type_name: 'Machine',
-    special_filesystems: [],
+    ...storageFields(row),
     parent: null,
-    default_gateways: { ipv4: gateway(interfaces, row.boot_interface_id, 4), ipv6: gateway(interfaces, row.boot_interface_id, 6) },
+    default_gateways: { ipv4: gateway(row, networks, 4), ipv6: gateway(row, networks, 6) },
     ...scriptFields(row.scripts),
     hardware_info: { ...unknownHardware, ...row.hardware_info },
-    numanode_set: [],
+    numanode_set: row.numa_nodes.map(({ number, cores, memory, hugepages }) => ({
+      index: number,
+      cores: [...cores],
+      memory,
+      // Sizes are bytes here.
+      hugepages_set: hugepages.map(({ page_size, total }) => ({ page_size: page_size * 1024, total })),
+    })),
     workload_annotations: { ...row.workload_annotations },
     last_sync: null,
     sync_interval: null,

@@ -7,7 +7,7 @@ import { hasBmcNode } from '../db/power-store.ts';
 import type { ApiContext, ChassisMemberNow } from './api-context.ts';
 import { chassisAddresses } from './chassis-addresses.ts';
 import type { Asker } from './judge-action.ts';
-import { addMachine } from './machine-create.ts';
+import { addMachine, domainOf } from './machine-create.ts';
 
 type Given = RouteParams<'Machines.add_chassis'>;
 
@@ -73,6 +73,8 @@ export function machineChassisHandlers(context: ApiContext): Handlers<'Machines.
           reason: `Chassis of type ${params.chassis_type} are not built: only ${chassisTypes.join(' and ')} are.`,
         });
       const addresses = chassisAddresses(params.hostname);
+      // What is wrong for all of them is said before the first BMC is asked.
+      await domainOf(context.database.db, params.domain);
       const lines: string[][] = [];
       for (let at = 0; at < addresses.length; at += atOnce) {
         lines.push(...(await Promise.all(addresses.slice(at, at + atOnce).map((address) => ask(params, type, address, caller)))));

@@ -1,77 +1,62 @@
 /** The filters of a list of machines as conditions. Pure; a filter that nobody knows is refused, never ignored. */
-import { invalid, type FieldErrors } from '../../contract/errors.ts';
-import { lifecycle, machineStates } from '../../contract/lifecycle.ts';
+import { invalid } from '../../contract/errors.ts';
+import { lifecycle, machineStates, type MachineState } from '../../contract/lifecycle.ts';
 import { ignoredFilters, machineFilters } from '../../contract/resources/machine-filters.ts';
 import type { ParamsOf } from '../../contract/route.ts';
-import { wordList } from '../../contract/word-list.ts';
 import type { GlobalReader } from '../../global/document.ts';
-import { missingText, namedIds } from '../../global/named-ids.ts';
-import type { MachineCondition, MachineTest } from '../db/machine-filter.ts';
+import { readCondition, type Reading } from '../db/condition-reader.ts';
+import type { MachineCondition } from '../db/machine-filter.ts';
 
 export type FilterParams = ParamsOf<{ readonly params: typeof machineFilters }>;
 type FilterName = keyof typeof machineFilters;
 
 /** Names of states as MAAS has them, where they are not ours. */
-const otherNames: Readonly<Record<string, keyof typeof lifecycle>> = { failed_releasing: 'releasing_failed' };
+const otherNames: Readonly<Record<string, MachineState>> = { failed_releasing: 'releasing_failed' };
 
-function statusNumber(text: string): number | undefined {
+function statesOf(text: string): MachineState[] {
   const word = text.trim().toLowerCase();
-  const named = machineStates.find((state) => state === word) ?? otherNames[word];
-  if (named !== undefined) return lifecycle[named].number;
-  return /^\d{1,2}$/.test(word)
-    ? machineStates.map((state) => lifecycle[state].number as number).find((number) => number === Number(word))
-    : undefined;
+  const state = machineStates.find((one) => one === word) ?? otherNames[word];
+  if (state !== undefined) return [state];
+  return /^\d{1,2}$/.test(word) ? machineStates.filter((one) => lifecycle[one].number === Number(word)) : [];
 }
 
-interface Reading {
-  readonly global: Pick<GlobalReader, 'named' | 'retired'>;
-  readonly errors: Record<string, string[]>;
-}
+/** MAAS's summary of the states, by its names in lower case; what is left over is `other`. */
+const simpleStates: Readonly<Record<string, readonly MachineState[]>> = {
+  allocated: ['allocated'],
+  broken: ['broken'],
+  commissioning: ['commissioning'],
+  deployed: ['deployed'],
+  deploying: ['deploying'],
+  failed: machineStates.filter((state) => state.includes('failed')),
+  new: ['new'],
+  ready: ['ready'],
+  releasing: ['releasing', 'disk_erasing'],
+  rescue_mode: ['rescue_mode', 'entering_rescue_mode', 'exiting_rescue_mode'],
+  testing: ['testing'],
+};
+const summedUp = new Set(Object.values(simpleStates).flat());
+const simple = new Map(Object.entries({ ...simpleStates, other: machineStates.filter((state) => !summedUp.has(state)) }));
 
-function testOf({ global, errors }: Reading, name: FilterName, plain: string, values: readonly string[]): MachineTest | undefined {
-  const complain = (text: string | undefined): void => {
-    if (text !== undefined) errors[name] = [text];
-  };
-  switch (plain) {
-    case 'id':
-    case 'system_id':
-      return { is: 'system_id', of: values };
-    case 'hostname':
-    case 'domain':
-    case 'agent_name':
-    case 'owner':
-      return { is: plain, of: values };
-    case 'arch':
-      return { is: 'architecture', of: values };
-    case 'mac_address':
-      return { is: 'mac', of: values.map((mac) => mac.replaceAll('-', ':')) };
-    case 'status': {
-      const wrong = values.find((value) => statusNumber(value) === undefined);
-      if (wrong !== undefined)
-        complain(
-          `'${wrong.slice(0, 40)}' is not a valid choice. It should be one of: ${machineStates.map((state) => `'${state}'`).join(', ')}.`,
-        );
-      return { is: 'status', of: values.flatMap((value) => statusNumber(value) ?? []) };
-    }
-    case 'zone':
-    case 'in_zone':
-    case 'pool':
-    case 'in_pool': {
-      const kind = plain.endsWith('zone') ? 'zone' : 'pool';
-      const { ids, missing } = namedIds(global, kind, values);
-      complain(missingText(kind, missing));
-      return { is: kind, of: ids };
-    }
-    case 'tags': {
-      const isNot = name.startsWith('not_');
-      const { ids, missing } = namedIds(global, 'tag', wordList(values));
-      // What nobody has cannot be had: fine to exclude, an error to ask for.
-      if (!isNot) complain(missingText('tag', missing));
-      return { is: isNot ? 'any_tag' : 'all_tags', of: ids };
-    }
-    default:
-      return undefined;
+const stateFilters: Readonly<
+  Record<string, { readonly choices: readonly string[]; readonly statesOf: (text: string) => readonly MachineState[] }>
+> = {
+  status: { choices: machineStates, statesOf },
+  simple_status: {
+    choices: [...simple.keys()],
+    statesOf: (text) => simple.get(text.trim().toLowerCase().replaceAll(' ', '_')) ?? [],
+  },
+};
+
+function readStates({ errors }: Reading, name: string, values: readonly string[]): MachineCondition | undefined {
+  const filter = stateFilters[name.replace(/^not_/, '')];
+  if (filter === undefined || values.length === 0) return undefined;
+  const wrong = values.find((value) => filter.statesOf(value).length === 0);
+  if (wrong !== undefined) {
+    const choices = filter.choices.map((choice) => `'${choice}'`).join(', ');
+    errors[name] = [`'${wrong.slice(0, 40)}' is not a valid choice. It should be one of: ${choices}.`];
   }
+  const of = values.flatMap((value) => filter.statesOf(value).map((state) => lifecycle[state].number));
+  return { name, not: name.startsWith('not_'), test: { is: 'status', of } };
 }
 
 /**
@@ -84,20 +69,18 @@ export function machineConditions(
   free: Readonly<Record<string, unknown>> = {},
 ): MachineCondition[] {
   const errors: Record<string, string[]> = {};
+  const reading = { global, errors };
   for (const key of Object.keys(free)) if (!ignoredFilters.has(key)) errors[key] = ['No such constraint.'];
   const conditions: MachineCondition[] = [];
   for (const name of Object.keys(machineFilters) as FilterName[]) {
-    const value = params[name];
-    if (value === undefined) continue;
-    if (name === 'cpu_count' || name === 'mem') {
-      conditions.push({ name, not: false, test: { is: name === 'mem' ? 'memory' : 'cpu_count', least: params[name] ?? 0 } });
-    } else if (name === 'power_state' || name === 'not_power_state') {
-      conditions.push({ name, not: name.startsWith('not_'), test: { is: 'power_state', of: params[name] ?? [] } });
-    } else if (typeof value !== 'number') {
-      const test = testOf({ global, errors }, name, name.replace(/^not_/, ''), value);
-      if (test) conditions.push({ name, not: name.startsWith('not_'), test });
-    }
+    const values = params[name]?.map(String);
+    if (values === undefined) continue;
+    const plain = name === 'id' || name === 'not_id' ? name.replace('id', 'system_id') : name;
+    const condition = plain.endsWith('status') ? readStates(reading, name, values) : readCondition(reading, plain, values)?.condition;
+    const said = errors[plain];
+    if (condition) conditions.push({ ...condition, name });
+    if (plain !== name && said) errors[name] = said;
   }
-  if (Object.keys(errors).length > 0) throw invalid(errors satisfies FieldErrors);
+  if (Object.keys(errors).length > 0) throw invalid(errors);
   return conditions;
 }

@@ -43,7 +43,7 @@ const longestKey = 256;
 const longestValue = 65_536;
 
 /** @throws Failure `invalid` for a key or value that is too long. */
-function dictionary(free: Readonly<Record<string, readonly string[]>>): Record<string, string> {
+export function dictionary(free: Readonly<Record<string, readonly string[]>>): Record<string, string> {
   const given = Object.entries(free).map(([key, values]) => [key, values.at(-1) ?? ''] as const);
   for (const [key, value] of given) {
     if (key === '' || key.length > longestKey) throw invalid({ [key.slice(0, 40)]: [`A key has 1 to ${longestKey} characters.`] });

@@ -2,19 +2,15 @@
 import { fail, invalid } from '../../contract/errors.ts';
 import { isSystemId } from '../../contract/ids.ts';
 import { Machine } from '../../contract/resources/machine.ts';
-import { allParts, readMachine, readMachines, type MachineParts } from '../db/machine-read.ts';
+import { allParts, readMachine, readMachines, type MachineParts, type MachineRow } from '../db/machine-read.ts';
+import { streamMachines, type Selection } from '../db/machine-stream.ts';
 import { readNetworksLately } from '../db/network-read.ts';
 import type { ApiContext } from './api-context.ts';
 import { machineBody, type BodyFacts, type MachineBody } from './machine-body.ts';
 import { networkBodies } from './network-body.ts';
 
-/** Machines read by one statement: their bodies are about 5 kB each. */
-export const machinesAtOnce = 500;
-/**
- * The first two pages of a list that has more than one: nothing is sent before the second is read (json-list.ts), and a front waits two
- * seconds for the first byte. Twenty cells on two busy cores sent it after 2.3 s with pages of 500.
- */
-const machinesAtFirst = 50;
+/** The longest page that is read by one statement and held whole, in machines: about half a megabyte. */
+const readWhole = 100;
 
 type Reads = Pick<ApiContext, 'database' | 'global' | 'cellName'>;
 
@@ -39,7 +35,18 @@ export async function machineBodyOf(context: Reads, systemId: string): Promise<M
 
 const always = ['system_id', 'resource_uri'];
 const ofInterfaces = new Set(['interface_set', 'boot_interface', 'ip_addresses', 'default_gateways']);
-const ofDisks = new Set(['blockdevice_set', 'physicalblockdevice_set', 'boot_disk', 'storage']);
+const ofDisks = new Set([
+  'blockdevice_set',
+  'physicalblockdevice_set',
+  'virtualblockdevice_set',
+  'boot_disk',
+  'storage',
+  'volume_groups',
+  'raids',
+  'bcaches',
+  'cache_sets',
+  'special_filesystems',
+]);
 const ofScripts = /(^|_)(commissioning|testing|test|installation)_(status(_name)?|result_id)$/;
 
 /** What `fields=` asks for. @throws Failure `invalid` for a field that machines do not have. */
@@ -56,22 +63,25 @@ export function chosenFields(text: string | undefined): { readonly names: readon
   return { names, parts };
 }
 
-/** Pages of bodies of these machines: one statement a page, and one for the networks. */
+/**
+ * Pages of bodies of these machines: as many statements for ten as for 100,000, one for the machines and one for the networks. A short page
+ * that is known by its ids is read at once.
+ */
 export async function* machinePages(
   context: Reads,
-  ids: readonly string[],
+  selection: Selection,
   { names, parts }: ReturnType<typeof chosenFields>,
 ): AsyncGenerator<readonly unknown[]> {
-  if (ids.length === 0) return;
   const facts = await bodyFacts(context);
-  const isLong = ids.length > machinesAtOnce;
-  for (let at = 0, page = 0; at < ids.length; page += 1) {
-    const wanted = ids.slice(at, at + (isLong && page < 2 ? machinesAtFirst : machinesAtOnce));
-    at += wanted.length;
-    const rows = await readMachines(context.database.db, wanted, parts);
+  for await (const rows of machineRows(context, selection, parts)) {
     const bodies = rows.map((row) => machineBody(row, facts));
     yield names === undefined
       ? bodies
       : bodies.map((body) => Object.fromEntries(names.map((name) => [name, body[name as keyof MachineBody]])));
   }
+}
+
+async function* machineRows({ database }: Reads, selection: Selection, parts: MachineParts): AsyncGenerator<readonly MachineRow[]> {
+  if (!('ids' in selection) || selection.ids.length > readWhole) yield* streamMachines(database, selection, parts);
+  else if (selection.ids.length > 0) yield await readMachines(database.db, selection.ids, parts);
 }

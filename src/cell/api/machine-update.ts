@@ -4,7 +4,7 @@ import type { Handlers } from '../../http/handler.ts';
 import { UniqueViolation } from '../../postgres/database-errors.ts';
 import { record } from '../db/event-store.ts';
 import { changeMachine, deleteMachine, readGuards } from '../db/machine-guard.ts';
-import { changing, guardOf } from './act.ts';
+import { changing, guardOf, type ActCall } from './act.ts';
 import type { ApiContext } from './api-context.ts';
 import { refuseAction, refuseChange } from './judge-action.ts';
 import { architectureOf, domainOf, placeOf } from './machine-create.ts';
@@ -12,6 +12,14 @@ import { inChunks, refuseHalf } from './bulk-chunks.ts';
 import { placing } from './bulk-works.ts';
 import { machineBodyOf } from './machine-page.ts';
 import { checkPower, storePower } from './power-settings.ts';
+
+/** Forget a machine. @throws Failure `not_found`, and those of refuseAction. */
+export async function forgetMachine(context: Pick<ApiContext, 'database'>, call: ActCall): Promise<void> {
+  const guard = await guardOf(context, call.path.system_id);
+  const refused = refuseAction(guard, 'delete', call.caller);
+  if (refused) throw refused;
+  await changing(context, guard.system_id, (tx) => deleteMachine(tx, guard, call.caller.username));
+}
 
 export function machineUpdateHandlers(context: ApiContext): Handlers<'Machine.update' | 'Machine.delete' | 'Machines.set_zone'> {
   const { database, global } = context;
@@ -52,19 +60,14 @@ export function machineUpdateHandlers(context: ApiContext): Handlers<'Machine.up
           context.killPoint('api_update:after-effect');
         });
       } catch (error) {
-        if (error instanceof UniqueViolation && error.constraint === 'machine_name') {
+        if (error instanceof UniqueViolation && error.constraint === 'node_name') {
           throw invalid({ hostname: ['Node with this Hostname already exists.'] });
         }
         throw error;
       }
       return machineBodyOf(context, guard.system_id);
     },
-    'Machine.delete': async (call) => {
-      const guard = await guardOf(context, call.path.system_id);
-      const refused = refuseAction(guard, 'delete', call.caller);
-      if (refused) throw refused;
-      await changing(context, guard.system_id, (tx) => deleteMachine(tx, guard, call.caller.username));
-    },
+    'Machine.delete': (call) => forgetMachine(context, call),
     'Machines.set_zone': async ({ params, caller }) => {
       const zone_id = placeOf(global, 'zone', params.zone);
       if (zone_id === undefined) throw invalid({ zone: ['This field is required.'] });

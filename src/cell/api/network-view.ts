@@ -3,6 +3,7 @@ import { fail, invalid, type FieldErrors } from '../../contract/errors.ts';
 import { TransactionConflict, UniqueViolation } from '../../postgres/database-errors.ts';
 import type { CellDb } from '../db/cell-db.ts';
 import { record } from '../db/event-store.ts';
+import { isStillReferenced } from '../db/network-guard.ts';
 import { readNetworks } from '../db/network-read.ts';
 import { networkBodies, type NetworkBodies } from './network-body.ts';
 import type { NetworkContext } from './network-context.ts';
@@ -59,7 +60,8 @@ export async function told<T>(taken: Taken, work: () => Promise<T>): Promise<T> 
   } catch (error) {
     const fields = error instanceof UniqueViolation ? taken[error.constraint] : undefined;
     if (fields) throw invalid(fields);
-    if (error instanceof TransactionConflict) throw fail('conflict', { what: 'this' });
+    // What it refers to was deleted meanwhile.
+    if (error instanceof TransactionConflict || isStillReferenced(error)) throw fail('conflict', { what: 'this' });
     throw error;
   }
 }

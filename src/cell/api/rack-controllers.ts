@@ -1,68 +1,89 @@
-/** The cell's processes as the rack controllers that MAAS's clients expect, and what its power drivers must be told. */
-import { availableParallelism, totalmem } from 'node:os';
+/** One of the cell's processes as a rack or region controller, and what the power drivers must be told. */
+import { fail, invalid } from '../../contract/errors.ts';
 import { powerTypes } from '../../contract/power-types.ts';
-import type { RouteReply } from '../../contract/routes.ts';
-import { defaultZone, zoneBody } from '../../global/api/zones.ts';
 import type { Handlers } from '../../http/handler.ts';
-import type { ProcessRow } from '../db/process-store.ts';
-import { uri } from './network-body.ts';
+import { record } from '../db/event-store.ts';
+import { changeController, forgetController } from '../db/node-store.ts';
+import { forgetProcess, imagesOf, wakeWorkers } from '../db/process-store.ts';
+import { controllerBodyOf, controllerBy, type ControllerList } from './controllers.ts';
+import { domainOf, placeOf } from './machine-create.ts';
 import type { NetworkContext } from './network-context.ts';
-import { networkView } from './network-view.ts';
-import { rackId } from './rack-id.ts';
 
-const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
-/** MAAS's number of a controller that is region and rack at once: a process of a cell is both. */
-const regionAndRack = { node_type: 4, node_type_name: 'Region and rack controller' } as const;
+interface ControllerCall {
+  readonly path: { readonly system_id: string };
+  readonly caller: { readonly username: string };
+}
 
-type Rack = RouteReply<'RackControllers.read'>[number];
-type ShownProcess = Pick<
-  ProcessRow,
-  'slot' | 'name' | 'address' | 'version' | 'architecture' | 'cpu_count' | 'memory' | 'live' | 'silent'
-> &
-  Partial<Pick<ProcessRow, 'serves_dhcp' | 'serves_tftp'>>;
+interface Changes {
+  readonly description?: string;
+  readonly zone?: string;
+  readonly domain?: string;
+  readonly power_type?: string;
+  readonly power_parameters?: Readonly<Record<string, string>>;
+}
 
-export function rackControllerHandlers(context: NetworkContext): Handlers<`RackControllers.${'read' | 'describe_power_types'}`> {
-  const { global, cellName, cellNumber } = context;
+const rack = 'RackController';
+const region = 'RegionController';
 
-  function rackOf(one: ShownProcess, alone: boolean): Omit<Rack, 'domain' | 'fqdn'> {
-    const system_id = rackId(cellNumber, one.slot);
-    const status = one.live ? 'running' : 'dead';
-    const info = one.live ? '' : `no sign of life for ${Math.round(one.silent)} s`;
-    const service = (name: string, on: boolean | undefined) =>
-      on ? { name, status, status_info: info } : { name, status: 'off', status_info: '' };
-    return {
-      system_id,
-      hostname: alone ? cellName : `${cellName}-${one.slot + 1}`,
-      description: `Cell ${cellName}, number ${cellNumber}${alone ? '' : `: process ${one.slot + 1} on ${one.name}`}`,
-      architecture: `${one.architecture}/generic`,
-      cpu_count: one.cpu_count,
-      memory: one.memory,
-      ip_addresses: [one.address],
-      interface_set: [],
-      zone: zoneBody(global.get('zone', defaultZone) ?? { id: defaultZone, name: 'default', description: '' }),
-      status_action: '',
-      tag_names: [],
-      version: one.version,
-      ...regionAndRack,
-      service_set: [
-        { name: 'http', status, status_info: info },
-        ...(one.serves_dhcp === undefined ? context.services() : [service('dhcpd', one.serves_dhcp), service('tftp', one.serves_tftp)]),
-      ],
-      resource_uri: uri('rackcontrollers', system_id),
+/** Forget a process that is dead, and what was said of it. @throws Failure `not_found`, `wrong_state`. */
+export async function forgetControllerOf(context: NetworkContext, { path, caller }: ControllerCall, what = rack): Promise<void> {
+  const { process: one, facts } = await controllerBy(context, path.system_id, what);
+  const isRunning = fail('wrong_state', {
+    text: `Controller ${facts.hostname} is running: stop its process first. It would be there again a second later.`,
+  });
+  if (one.live) throw isRunning;
+  await context.database.transaction(async (tx) => {
+    if (!(await forgetProcess(tx, one.slot))) throw isRunning;
+    await forgetController(tx, facts.system_id);
+    await record(tx, { kind: 'controller_deleted', systemId: facts.system_id, username: caller.username, description: facts.hostname });
+  });
+}
+
+type RackRoute =
+  | 'RackControllers.describe_power_types'
+  | 'RackControllers.import_boot_images'
+  | `RackController.${'read' | 'update' | 'delete' | 'abort' | 'import_boot_images' | 'list_boot_images'}`
+  | `RackController.${'override_failed_testing' | 'power_off' | 'power_on' | 'query_power_state' | 'test'}`
+  | `RegionController.${'read' | 'update' | 'delete'}`;
+
+export function rackControllerHandlers(context: NetworkContext): Handlers<RackRoute> {
+  const { database, global, cellName } = context;
+
+  const update = async ({ path, params, caller }: ControllerCall & { readonly params: Changes }, list: ControllerList, what: string) => {
+    const { facts } = await controllerBy(context, path.system_id, what);
+    if (params.power_type !== undefined && params.power_type !== '' && params.power_type !== 'manual')
+      throw invalid({ power_type: ['A controller is switched by hand: only manual is accepted.'] });
+    if (Object.keys(params.power_parameters ?? {}).length > 0)
+      throw invalid({ power_parameters: ['A controller is switched by hand, which has no settings.'] });
+    const [zone_id, domain_id] = [placeOf(global, 'zone', params.zone), await domainOf(database.db, params.domain)];
+    const set = {
+      ...(params.description === undefined ? {} : { description: params.description }),
+      ...(zone_id === undefined ? {} : { zone_id }),
+      ...(domain_id === undefined ? {} : { domain_id }),
     };
-  }
+    const names = Object.keys(set).map((name) => name.replace(/_id$/, ''));
+    if (names.length > 0)
+      await database.transaction(async (tx) => {
+        await changeController(tx, facts.system_id, set);
+        await record(tx, {
+          kind: 'controller_updated',
+          systemId: facts.system_id,
+          username: caller.username,
+          description: names.join(', '),
+        });
+      });
+    return controllerBodyOf(context, path.system_id, list);
+  };
+  /** What MAAS does to machines is not done to a process of a cell. */
+  const refuse =
+    (why: string) =>
+    async ({ path }: ControllerCall): Promise<never> => {
+      const { facts } = await controllerBy(context, path.system_id);
+      throw fail('wrong_state', { text: `Controller ${facts.hostname} is a process of cell ${cellName}: ${why}` });
+    };
+  const unswitched = 'it has no power driver here. Switch its host by other means.';
 
   return {
-    'RackControllers.read': async () => {
-      const domains = [...(await networkView(context)).domains.values()];
-      const domain = domains.find((one) => one.is_default);
-      if (!domain) return [];
-      const processes: readonly ShownProcess[] = (await context.processes?.()) ?? [itself(context)];
-      return processes.map((one) => {
-        const rack = rackOf(one, processes.length === 1);
-        return { ...rack, fqdn: `${rack.hostname}.${domain.name}`, domain };
-      });
-    },
     'RackControllers.describe_power_types': () =>
       powerTypes.map((type) => ({
         ...type,
@@ -73,20 +94,48 @@ export function rackControllerHandlers(context: NetworkContext): Handlers<`RackC
           default: typeof field.default === 'string' ? field.default : [...field.default],
         })),
       })),
-  };
-}
-
-/** A server without a registry of processes is one. */
-function itself(context: NetworkContext): ShownProcess {
-  return {
-    slot: 0,
-    name: context.cellName,
-    address: context.serviceAddress,
-    version: context.version,
-    architecture: architectures[process.arch] ?? process.arch,
-    cpu_count: availableParallelism(),
-    memory: Math.round(totalmem() / 2 ** 20),
-    live: true,
-    silent: 0,
+    'RackControllers.import_boot_images': async () => {
+      await wakeWorkers(database.db);
+      return null;
+    },
+    'RackController.read': ({ path }) => controllerBodyOf(context, path.system_id, 'rackcontrollers'),
+    'RegionController.read': ({ path }) => controllerBodyOf(context, path.system_id, 'regioncontrollers'),
+    'RackController.update': (call) => update(call, 'rackcontrollers', rack),
+    'RegionController.update': (call) => update(call, 'regioncontrollers', region),
+    'RackController.delete': (call) => forgetControllerOf(context, call),
+    'RegionController.delete': (call) => forgetControllerOf(context, call, region),
+    'RackController.import_boot_images': async ({ path }) => {
+      await controllerBy(context, path.system_id);
+      await wakeWorkers(database.db);
+      return null;
+    },
+    'RackController.list_boot_images': async ({ path }) => {
+      const { process: one } = await controllerBy(context, path.system_id);
+      const here = await imagesOf(database.db, one.slot);
+      const catalogue = global.list('boot_resource').map((resource) => {
+        const newest = Object.keys(resource.sets).toSorted().at(-1) ?? '';
+        return { resource, isHere: Object.values(resource.sets[newest]?.files ?? {}).every((file) => here.has(file.sha256)) };
+      });
+      return {
+        connected: one.live,
+        status: catalogue.every(({ isHere }) => isHere) ? ('synced' as const) : ('out-of-sync' as const),
+        images: catalogue
+          .filter(({ isHere }) => isHere)
+          .map(({ resource: { name, architecture, subarches } }) => ({
+            name,
+            architecture: architecture.split('/')[0] ?? architecture,
+            subarches: (subarches ?? architecture.split('/')[1] ?? '').split(',').filter((word) => word !== ''),
+          })),
+      };
+    },
+    'RackController.query_power_state': async ({ path }) => {
+      const { process: one } = await controllerBy(context, path.system_id);
+      return { state: one.live ? ('on' as const) : ('unknown' as const) };
+    },
+    'RackController.abort': refuse('nothing is being done to it that could be aborted.'),
+    'RackController.override_failed_testing': refuse('it is not tested, so there is no failed test.'),
+    'RackController.test': refuse('it is not tested.'),
+    'RackController.power_on': refuse(unswitched),
+    'RackController.power_off': refuse(unswitched),
   };
 }

@@ -5,3 +5,8 @@ export function rackId(cell: number, slot = 0): string {
   // The last number is spelt zzzz, the one before zzzy: never only digits.
   return systemIdOf(cell, machinesPerCell - 1 - slot) ?? '';
 }
+
+/** Could this be a controller? Nothing else has such a number before a cell has had 331,200 machines and devices. */
+export function mayBeRack(systemId: string): boolean {
+  return systemId.startsWith('zz', 3);
+}

@@ -1,13 +1,16 @@
 /** What scripts found out about machines: result sets of one machine, and the older list over all. */
 import { fail } from '../../contract/errors.ts';
-import { scriptStatuses, scriptTypes } from '../../contract/resources/scripts.ts';
+import { hardwareTypes, scriptStatuses, scriptTypes } from '../../contract/resources/scripts.ts';
 import type { GlobalReader } from '../../global/document.ts';
 import type { Handlers } from '../../http/handler.ts';
+import { record, recordAll } from '../db/event-store.ts';
 import {
+  deleteResults,
   machineExists,
   newestRun,
   readOutputs,
   readResults,
+  suppressResults,
   type OutputFilter,
   type ResultFilter,
   type ScriptResultRow,
@@ -17,6 +20,7 @@ import { maasTime } from '../../contract/maas-time.ts';
 import { uri } from './network-body.ts';
 import type { NetworkContext } from './network-context.ts';
 import { idOfText } from './network-view.ts';
+import { resultDownload } from './result-download.ts';
 import { sumUp } from './script-status.ts';
 
 const types = [...Object.entries(scriptTypes), ['installation', { number: 1, name: 'Installation script' }] as const];
@@ -29,6 +33,13 @@ function typeOf(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
   const known = types.find(([name, rule]) => name === text || String(rule.number) === text);
   if (!known) throw fail('bad_request', { reason: `Unknown script type: ${text}.` });
+  return known[1].number;
+}
+
+function hardwareTypeOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const known = Object.entries(hardwareTypes).find(([name, rule]) => name === text || String(rule.number) === text);
+  if (!known) throw fail('bad_request', { reason: `Unknown hardware type: ${text}.` });
   return known[1].number;
 }
 
@@ -142,15 +153,39 @@ function outputBodies(row: ScriptResultRow) {
   }));
 }
 
-type ResultRoute = 'NodeScriptResults.read' | 'NodeScriptResult.read' | 'NodeResults.read' | 'InstallationResults.read';
+type ResultRoute =
+  | 'NodeScriptResults.read'
+  | `NodeScriptResult.${'read' | 'update' | 'delete' | 'download'}`
+  | 'NodeResults.read'
+  | 'InstallationResults.read';
+
+interface SetCall {
+  readonly path: { readonly system_id: string; readonly id: string };
+  readonly params: { readonly hardware_type?: string; readonly filters?: string; readonly include_output?: boolean };
+}
 
 export function resultHandlers(context: NetworkContext): Handlers<ResultRoute> {
-  const { global } = context;
-  const { db } = context.database;
-  const sets = async (systemId: string, filter: ResultFilter) => {
+  const { global, database } = context;
+  const { db } = database;
+  const hardwareOf = (name: string): number => global.named('script', name)?.hardware_type ?? hardwareTypes.node.number;
+  /** Rows of runs of one machine, one list a run. */
+  const runs = async (systemId: string, filter: ResultFilter, hardware: number | undefined) => {
     const rows = await readResults(db, systemId, filter);
-    const runs = Map.groupBy(rows, (row) => `${row.operation_id}/${row.type}`);
-    return [...runs.values()].flatMap(([first, ...rest]) => (first ? [setBody([first, ...rest], global, filter.withOutput)] : []));
+    const wanted = rows.filter((row) => hardware === undefined || hardwareOf(row.name) === hardware);
+    return [...Map.groupBy(wanted, (row) => `${row.operation_id}/${row.type}`).values()];
+  };
+  /** The rows of the run that a path names, as far as parameters choose them. @throws Failure `not_found`, `bad_request`. */
+  const chosen = async ({ path, params }: SetCall, withOutput: boolean): Promise<[ScriptResultRow, ...ScriptResultRow[]]> => {
+    const named = /^current-(commissioning|testing|installation)$/.exec(path.id)?.[1];
+    const type = typeOf(named);
+    const hardware = hardwareTypeOf(params.hardware_type);
+    const run = type === undefined ? idOfText(path.id) : await newestRun(db, path.system_id, type);
+    const names = namesOf(global, params.filters);
+    const filter = { withOutput, ...(type === undefined ? {} : { type }), ...(names ? { names } : {}) };
+    const [rows] = run === undefined || Number.isNaN(run) ? [] : await runs(path.system_id, { ...filter, operationId: run }, hardware);
+    const [first, ...rest] = rows ?? [];
+    if (!first) throw fail('not_found', { what: 'ScriptSet' });
+    return [first, ...rest];
   };
   async function* pages(filter: OutputFilter): AsyncGenerator<readonly unknown[]> {
     for (let after = 0; ;) {
@@ -174,21 +209,57 @@ export function resultHandlers(context: NetworkContext): Handlers<ResultRoute> {
     );
   return {
     'NodeScriptResults.read': async ({ path, params }) => {
-      const [type, names] = [typeOf(params.type), namesOf(global, params.filters)];
-      const filter = { withOutput: params.include_output ?? false, ...(type === undefined ? {} : { type }), ...(names ? { names } : {}) };
-      const shown = await sets(path.system_id, filter);
+      const [type, hardware, names] = [typeOf(params.type), hardwareTypeOf(params.hardware_type), namesOf(global, params.filters)];
+      const withOutput = params.include_output ?? false;
+      const filter = { withOutput, ...(type === undefined ? {} : { type }), ...(names ? { names } : {}) };
+      const found = await runs(path.system_id, filter, hardware);
+      const shown = found.flatMap(([first, ...rest]) => (first ? [setBody([first, ...rest], global, withOutput)] : []));
       if (shown.length === 0 && !(await machineExists(db, path.system_id))) throw fail('not_found', { what: 'Machine' });
       return shown;
     },
-    'NodeScriptResult.read': async ({ path, params }) => {
-      const named = /^current-(commissioning|testing|installation)$/.exec(path.id)?.[1];
-      const type = typeOf(named);
-      const run = type === undefined ? idOfText(path.id) : await newestRun(db, path.system_id, type);
-      const names = namesOf(global, params.filters);
-      const filter = { withOutput: params.include_output ?? false, ...(type === undefined ? {} : { type }), ...(names ? { names } : {}) };
-      const [set] = run === undefined || Number.isNaN(run) ? [] : await sets(path.system_id, { ...filter, operationId: run });
-      if (!set) throw fail('not_found', { what: 'ScriptSet' });
-      return set;
+    'NodeScriptResult.read': async (call) => {
+      const withOutput = call.params.include_output ?? false;
+      return setBody(await chosen(call, withOutput), global, withOutput);
+    },
+    'NodeScriptResult.update': async (call) => {
+      const { suppressed, include_output: withOutput = false } = call.params;
+      const rows = await chosen(call, withOutput);
+      if (suppressed === undefined) return setBody(rows, global, withOutput);
+      await database.transaction(async (tx) => {
+        const changed = await suppressResults(
+          tx,
+          rows.map((row) => row.id),
+          suppressed,
+        );
+        await recordAll(
+          tx,
+          changed.map((name) => ({
+            kind: 'script_result' as const,
+            systemId: call.path.system_id,
+            username: call.caller.username,
+            description: `The result of ${name} ${suppressed ? 'does not count' : 'counts again'}`,
+          })),
+        );
+      });
+      return setBody(await chosen(call, withOutput), global, withOutput);
+    },
+    'NodeScriptResult.delete': async (call) => {
+      const [first] = await chosen({ path: call.path, params: {} }, false);
+      await database.transaction(async (tx) => {
+        const outcome = await deleteResults(tx, first.system_id, first.operation_id, first.type);
+        if (outcome === 'live')
+          throw fail('wrong_state', { text: `Cannot delete the results of operation ${first.operation_id}: it is still going on.` });
+        await record(tx, {
+          kind: 'script_result',
+          systemId: first.system_id,
+          username: call.caller.username,
+          description: `The results of operation ${first.operation_id} were deleted`,
+        });
+      });
+    },
+    'NodeScriptResult.download': async (call) => {
+      const { output = 'combined', filetype = 'txt' } = call.params;
+      return resultDownload(await chosen(call, true), output, filetype);
     },
     'NodeResults.read': older,
     'InstallationResults.read': older,

@@ -2,17 +2,42 @@
 import { invalid } from '../../contract/errors.ts';
 import type { GlobalReader } from '../../global/document.ts';
 import type { Networks, SubnetRow, VlanRow } from '../db/network-read.ts';
-import { formatNetwork, parseNetwork } from './ip-address.ts';
+import { formatNetwork, isInside, parseAddress, parseNetwork } from './ip-address.ts';
 import { idOfText } from './network-view.ts';
 
-/** An id, `id:ID`, `cidr:NETWORK` or a CIDR. @throws Failure `invalid` on `field`. */
+/** How each kind of specifier tells a subnet: `cidr:10.40.1.0/24`, `name:lab`, `ip:10.40.1.7`, `id:7`. */
+const subnetTests: Readonly<Record<string, (rest: string) => (subnet: SubnetRow) => boolean>> = {
+  id: (rest) => (subnet) => subnet.id === idOfText(rest),
+  cidr: (rest) => {
+    const network = parseNetwork(rest);
+    const cidr = network && formatNetwork(network);
+    return (subnet) => subnet.cidr === cidr;
+  },
+  name: (rest) => (subnet) => subnet.name === rest,
+  ip: (rest) => {
+    const address = parseAddress(rest);
+    return (subnet) => {
+      const network = parseNetwork(subnet.cidr);
+      return address !== undefined && network !== undefined && isInside(network, address);
+    };
+  },
+};
+
+/** A specifier, or in this order an id, a CIDR, a name. */
+export function findSubnet(networks: Pick<Networks, 'subnets'>, text: string): SubnetRow | undefined {
+  const [, word, rest = ''] = /^(?:(id|cidr|name|ip):)?(.*)$/s.exec(text) ?? [];
+  const all = [...networks.subnets.values()];
+  for (const kind of word === undefined ? ['id', 'cidr', 'name'] : [word]) {
+    const test = subnetTests[kind]?.(rest);
+    const subnet = test && all.find(test);
+    if (subnet) return subnet;
+  }
+  return undefined;
+}
+
+/** @throws Failure `invalid` on `field`. */
 export function subnetBy(networks: Pick<Networks, 'subnets'>, text: string, field = 'subnet'): SubnetRow {
-  const [, word = '', rest = ''] = /^(?:(id|cidr|name):)?(.*)$/s.exec(text) ?? [];
-  const network = parseNetwork(rest);
-  const cidr = network && formatNetwork(network);
-  const subnet =
-    networks.subnets.get(word === '' || word === 'id' ? idOfText(rest) : Number.NaN) ??
-    [...networks.subnets.values()].find((one) => (word === 'name' ? one.name === rest : word !== 'id' && one.cidr === cidr));
+  const subnet = findSubnet(networks, text);
   if (!subnet) throw invalid({ [field]: [`Unable to find subnet ${text.slice(0, 100)}.`] });
   return subnet;
 }
@@ -32,11 +57,15 @@ export function spaceBy(global: Pick<GlobalReader, 'get' | 'named'>, text: strin
   return space.id;
 }
 
-/** The VLANs of a fabric, by its id or name; undefined when there is no such fabric. Every fabric has at least its untagged VLAN. */
-export function fabricVlans(networks: Pick<Networks, 'vlans'>, fabric: string): readonly VlanRow[] | undefined {
+/** The VLANs of a fabric, by its id or name (`id:` or `name:` before it or not); undefined when there is no such fabric. Every fabric has at least its untagged VLAN. */
+export function fabricVlans<V extends Pick<VlanRow, 'fabric' | 'fabric_id'>>(
+  networks: { readonly vlans: ReadonlyMap<number, V> },
+  fabric: string,
+): readonly V[] | undefined {
   const all = [...networks.vlans.values()];
-  const byId = all.filter((vlan) => vlan.fabric_id === idOfText(fabric));
-  const found = byId.length > 0 ? byId : all.filter((vlan) => vlan.fabric === fabric);
+  const [, word, rest = ''] = /^(?:(id|name):)?(.*)$/s.exec(fabric) ?? [];
+  const byId = word === 'name' ? [] : all.filter((vlan) => vlan.fabric_id === idOfText(rest));
+  const found = byId.length > 0 || word === 'id' ? byId : all.filter((vlan) => vlan.fabric === rest);
   return found.length > 0 ? found : undefined;
 }
 

@@ -6,29 +6,25 @@ import { takenAddresses, type TakenAddress } from '../db/subnet-store.ts';
 import { networkOf } from './subnet-settings.ts';
 import { maasTime } from '../../contract/maas-time.ts';
 import type { NetworkContext } from './network-context.ts';
-import { found, idOfText } from './network-view.ts';
-import { occupationOf, statisticsOf, type Taking } from './taken-ranges.ts';
-
-const kinds: Readonly<Record<string, { readonly alloc_type: number; readonly alloc_type_name: string }>> = {
-  auto: { alloc_type: 0, alloc_type_name: 'Automatic' },
-  static: { alloc_type: 1, alloc_type_name: 'Sticky' },
-  dhcp: { alloc_type: 5, alloc_type_name: 'DHCP' },
-};
+import { allocations } from './ip-address-body.ts';
+import { found } from './network-view.ts';
+import { findSubnet } from './specifier.ts';
+import { allParts, occupationOf, statisticsOf, suggestionsOf, type Taking } from './taken-ranges.ts';
 
 function addressBody(taken: TakenAddress, { withUser, withSummary }: { readonly withUser: boolean; readonly withSummary: boolean }) {
   return {
     ip: taken.ip,
-    ...(kinds[taken.mode] ?? { alloc_type: 6, alloc_type_name: 'Observed' }),
+    ...(allocations[taken.mode] ?? { alloc_type: 6, alloc_type_name: 'Observed' }),
     created: maasTime(taken.created),
     updated: maasTime(taken.created),
-    ...(withSummary
+    ...(withSummary && taken.system_id !== null
       ? {
           node_summary: {
             system_id: taken.system_id,
-            node_type: 0,
-            fqdn: `${taken.hostname}.${taken.domain}`,
-            hostname: taken.hostname,
-            via: taken.interface,
+            node_type: taken.node_type ?? 0,
+            fqdn: `${taken.hostname ?? ''}.${taken.domain ?? ''}`,
+            hostname: taken.hostname ?? '',
+            via: taken.interface ?? '',
           },
         }
       : {}),
@@ -40,7 +36,7 @@ type AddressRoute = `Subnet.${'statistics' | 'reserved_ip_ranges' | 'unreserved_
 
 export function subnetAddressHandlers(context: NetworkContext): Handlers<AddressRoute> {
   const { db } = context.database;
-  const subnetOf = async (id: string): Promise<SubnetRow> => found((await readNetworks(db)).subnets.get(idOfText(id)), 'Subnet');
+  const subnetOf = async (text: string): Promise<SubnetRow> => found(findSubnet(await readNetworks(db), text), 'Subnet');
   const occupation = async (id: string) => {
     const subnet = await subnetOf(id);
     const [ranges, addresses] = await Promise.all([readRanges(db, { subnetId: subnet.id }), takenAddresses(db, subnet.id)]);
@@ -55,15 +51,22 @@ export function subnetAddressHandlers(context: NetworkContext): Handlers<Address
     return { network, ...occupationOf(network, takings, subnet.managed) };
   };
   return {
-    'Subnet.statistics': async ({ path }) => {
+    'Subnet.statistics': async ({ path, params }) => {
       const { network, ...rest } = await occupation(path.id);
-      return statisticsOf(network, rest);
+      return {
+        ...statisticsOf(network, rest),
+        ...(params.include_ranges === true ? { ranges: allParts(rest) } : {}),
+        ...(params.include_suggestions === true ? suggestionsOf(network, rest) : {}),
+      };
     },
     'Subnet.reserved_ip_ranges': async ({ path }) => [...(await occupation(path.id)).taken],
     'Subnet.unreserved_ip_ranges': async ({ path }) => [...(await occupation(path.id)).free],
     'Subnet.ip_addresses': async ({ path, params }) => {
       const subnet = await subnetOf(path.id);
-      const options = { withUser: params.with_username ?? true, withSummary: params.with_summary ?? true };
+      const options = {
+        withUser: params.with_username ?? true,
+        withSummary: (params.with_summary ?? true) && (params.with_node_summary ?? true),
+      };
       return (await takenAddresses(db, subnet.id)).map((taken) => addressBody(taken, options));
     },
   };

@@ -7,11 +7,12 @@ import { ensureFabric } from '../db/fabric-store.ts';
 import { readRanges } from '../db/ip-range-store.ts';
 import { lockNetworks, lockSubnet } from '../db/network-guard.ts';
 import { readNetworks, type SubnetRow } from '../db/network-read.ts';
-import { deleteSubnet, holderOf, insertSubnet, leavesOut, linksTo, overlappingSubnet, updateSubnet } from '../db/subnet-store.ts';
+import { deleteSubnet, holderOf, insertSubnet, leavesOut, overlappingSubnet, updateSubnet, useOfSubnet } from '../db/subnet-store.ts';
 import { formatNetwork, type IpNetwork } from './ip-address.ts';
+import { networkBodies } from './network-body.ts';
 import type { NetworkContext } from './network-context.ts';
-import { changeNetwork, found, idOfText, networkView, refuseOtherCell } from './network-view.ts';
-import { chooseVlan, defaultFabric, fabricVlans } from './specifier.ts';
+import { changeNetwork, found, networkView, refuseOtherCell } from './network-view.ts';
+import { chooseVlan, defaultFabric, fabricVlans, findSubnet } from './specifier.ts';
 import { nameOf, networkOf, settingsOf } from './subnet-settings.ts';
 
 const taken = { subnet_cidr_key: { cidr: ['Subnet with this Cidr already exists.'] } };
@@ -23,8 +24,8 @@ async function refuseOverlap(tx: CellDb, network: IpNetwork, id?: number): Promi
 }
 
 async function refuseTakenGateway(tx: CellDb, gateway: string | null | undefined): Promise<void> {
-  const host = gateway ? await holderOf(tx, gateway) : undefined;
-  if (host !== undefined) throw invalid({ gateway_ip: [`IP address ${gateway} is already in use by machine ${host}.`] });
+  const holder = gateway ? await holderOf(tx, gateway) : undefined;
+  if (holder !== undefined) throw invalid({ gateway_ip: [`IP address ${gateway} is already in use by ${holder}.`] });
 }
 
 async function create(context: NetworkContext, tx: CellDb, params: RouteParams<'Subnets.create'>) {
@@ -53,7 +54,7 @@ async function update(tx: CellDb, subnet: SubnetRow, params: RouteParams<'Subnet
   if (cidr !== subnet.cidr) {
     await refuseOverlap(tx, network, subnet.id);
     if (await leavesOut(tx, subnet.id, cidr)) {
-      throw fail('in_use', { what: `Subnet ${subnet.cidr}`, by: `it has ranges or machines' addresses outside of ${cidr}` });
+      throw fail('in_use', { what: `Subnet ${subnet.cidr}`, by: `it has ranges or taken addresses outside of ${cidr}` });
     }
   }
   await refuseTakenGateway(tx, settings.gateway_ip);
@@ -71,9 +72,13 @@ async function refuseUsed(tx: CellDb, subnet: SubnetRow, force: boolean): Promis
       'Cannot delete a subnet that is actively servicing a dynamic IP range. (Delete the dynamic range or disable DHCP first.)';
     throw fail('bad_request', { reason });
   }
-  const { links, machines } = await linksTo(tx, subnet.id);
-  if (links > 0 && !force)
-    throw fail('in_use', { what: `Subnet ${subnet.cidr}`, by: `${machines} ${machines === 1 ? 'machine' : 'machines'}` });
+  const { links, machines, addresses } = await useOfSubnet(tx, subnet.id);
+  if (links + addresses === 0 || force) return;
+  const by = [
+    ...(links > 0 ? [`${machines} ${machines === 1 ? 'machine' : 'machines'}`] : []),
+    ...(addresses > 0 ? [`${addresses} reserved ${addresses === 1 ? 'address' : 'addresses'}`] : []),
+  ];
+  throw fail('in_use', { what: `Subnet ${subnet.cidr}`, by: by.join(' and ') });
 }
 
 type SubnetRoute = `Subnets.${'read' | 'create'}` | `Subnet.${'read' | 'update' | 'delete'}`;
@@ -82,13 +87,16 @@ export function subnetHandlers(context: NetworkContext): Handlers<SubnetRoute> {
   const show = async (id: number) => found((await networkView(context)).subnets.get(id), 'Subnet');
   const locked = async (tx: CellDb, text: string): Promise<SubnetRow> => {
     await lockNetworks(tx);
-    const id = idOfText(text);
-    if (Number.isNaN(id) || !(await lockSubnet(tx, id))) throw fail('not_found', { what: 'Subnet' });
+    const { id } = found(findSubnet(await readNetworks(tx), text), 'Subnet');
+    if (!(await lockSubnet(tx, id))) throw fail('not_found', { what: 'Subnet' });
     return found((await readNetworks(tx)).subnets.get(id), 'Subnet');
   };
   return {
     'Subnets.read': async () => [...(await networkView(context)).subnets.values()].toSorted((a, b) => a.id - b.id),
-    'Subnet.read': ({ path }) => show(idOfText(path.id)),
+    'Subnet.read': async ({ path }) => {
+      const networks = await readNetworks(context.database.db);
+      return found(networkBodies(networks, context.global).subnets.get(findSubnet(networks, path.id)?.id ?? Number.NaN), 'Subnet');
+    },
     'Subnets.create': async ({ params, caller }) => {
       refuseOtherCell(context, params.cell);
       return show(await changeNetwork(context, caller.username, taken, (tx) => create(context, tx, params)));

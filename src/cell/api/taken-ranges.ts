@@ -98,3 +98,36 @@ export function statisticsOf(network: IpNetwork, { free }: Occupation) {
     ip_version: network.family,
   };
 }
+
+/** All parts of a subnet in order; free ones have the purpose `unused`, as MAAS calls them. */
+export function allParts({ taken, free }: Occupation): (Part & { readonly purpose: string[] })[] {
+  const parts = [...taken, ...free.map((part) => ({ ...part, purpose: ['unused'] }))];
+  return parts.toSorted((a, b) => order(parseAddress(a.start)?.value ?? 0n, parseAddress(b.start)?.value ?? 0n));
+}
+
+/** Room that a dynamic range of its own is worth suggesting in: MAAS looks for a quarter of an IPv4 subnet. */
+const leastDynamic = { 4: 2n, 6: 256n } as const;
+
+/** Where a router and a dynamic range would fit: the first free address, and the end of the largest free part. Null where nothing does. */
+export function suggestionsOf(network: IpNetwork, { taken, free }: Occupation) {
+  const hosts = hostsOf(network);
+  const text = (value: bigint): string => formatAddress({ family: network.family, value });
+  const at = (address: string): bigint => parseAddress(address)?.value ?? 0n;
+  const hasRouter = taken.some((part) => part.purpose.includes('gateway-ip'));
+  const isFree = (value: bigint): boolean => free.some((part) => value >= at(part.start) && value <= at(part.end));
+  const router = hasRouter ? undefined : [hosts.first, hosts.last].find(isFree);
+  const hasDynamic = taken.some((part) => part.purpose.includes('dynamic'));
+  const size = (part: Part): bigint => at(part.end) - at(part.start) + 1n;
+  const [largest] = free.toSorted((a, b) => order(size(b), size(a)) || order(at(b.start), at(a.start)));
+  const wanted = (hosts.last - hosts.first + 1n) / 4n;
+  const last = largest && at(largest.end) - (router === at(largest.end) ? 1n : 0n);
+  const room = largest && last !== undefined ? last - at(largest.start) + 1n - (router === at(largest.start) ? 1n : 0n) : 0n;
+  const length = room < wanted ? room : wanted;
+  const fits = !hasDynamic && last !== undefined && length >= leastDynamic[network.family];
+  return {
+    suggested_gateway: router === undefined ? null : text(router),
+    suggested_dynamic_range: fits
+      ? { start: text(last - length + 1n), end: text(last), num_addresses: Number(length), purpose: ['dynamic'] }
+      : null,
+  };
+}

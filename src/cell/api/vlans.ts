@@ -18,25 +18,33 @@ const taken = { vlan_fabric_id_vid_key: { vid: ['A VLAN with the specified VID a
 type Path = { readonly vlan_id: string } | { readonly fabric_id: string; readonly vid: string };
 type Changes = RouteParams<'Vlan.update'>;
 
-function find<V extends { readonly id: number; readonly fabric_id: number; readonly vid: number }>(
-  vlans: ReadonlyMap<number, V>,
-  path: Path,
-): V {
-  if ('vlan_id' in path) return found(vlans.get(idOfText(path.vlan_id)), 'VLAN');
-  const [fabric, vid] = [idOfText(path.fabric_id), idOfText(path.vid)];
+function find<V extends Pick<VlanRow, 'id' | 'fabric_id' | 'fabric' | 'vid'>>(vlans: ReadonlyMap<number, V>, path: Path): V {
+  if ('vlan_id' in path) return found(vlans.get(idOfText(path.vlan_id.replace(/^id:/, ''))), 'VLAN');
+  const inFabric = fabricVlans({ vlans }, path.fabric_id) ?? [];
+  // MAAS knows the VLAN of a fabric without a tag by this name, too.
+  const vid = path.vid === 'untagged' ? 0 : idOfText(path.vid.replace(/^vid:/, ''));
   return found(
-    [...vlans.values()].find((vlan) => vlan.fabric_id === fabric && vlan.vid === vid),
+    inFabric.find((vlan) => vlan.vid === vid),
     'VLAN',
   );
 }
 
+/** A second process of the cell serves DHCP by itself: naming it changes nothing, naming anything else is a mistake. */
+function refuseOtherRack({ cellNumber }: NetworkContext, rack: string | undefined, primary: string | undefined): void {
+  if (rack === undefined || rack === '') return;
+  if (rack === primary) throw invalid({ secondary_rack: ['Primary and secondary rack must be different.'] });
+  const racks = [0, 1, 2].map((slot) => rackId(cellNumber, slot));
+  if (!racks.includes(rack)) throw invalid({ secondary_rack: [`The rack controllers here are ${racks.join(', ')}.`] });
+}
+
 async function changesOf(context: NetworkContext, tx: CellDb, vlan: VlanRow, params: Changes) {
-  const { space, relay_vlan, primary_rack, vid, ...plain } = params;
+  const { space, relay_vlan, primary_rack, secondary_rack, vid, ...plain } = params;
   if (vlan.vid === 0 && vid !== undefined && vid !== 0)
     throw invalid({ vid: ['This VLAN is the untagged VLAN of its fabric; its VID stays 0.'] });
   if (primary_rack !== undefined && ![rackId(context.cellNumber), context.cellName, ''].includes(primary_rack)) {
     throw invalid({ primary_rack: [`The only rack controller here is ${rackId(context.cellNumber)}.`] });
   }
+  refuseOtherRack(context, secondary_rack, primary_rack);
   const relay =
     relay_vlan === undefined ? vlan.relay_vlan_id : relay_vlan === '' ? null : vlanBy(await readNetworks(tx), relay_vlan, 'relay_vlan').id;
   if (relay === vlan.id) throw invalid({ relay_vlan: ['A VLAN cannot be relayed by itself.'] });
@@ -76,10 +84,8 @@ export function vlanHandlers(context: NetworkContext): Handlers<VlanRoute> {
     });
   return {
     'Vlans.read': async ({ path }) => {
-      const fabric = idOfText(path.fabric_id);
-      const vlans = [...(await networkView(context)).vlans.values()].filter((vlan) => vlan.fabric_id === fabric);
       // Every fabric has its untagged VLAN: none is no fabric.
-      if (vlans.length === 0) throw fail('not_found', { what: 'Fabric' });
+      const vlans = found(fabricVlans(await networkView(context), path.fabric_id), 'Fabric');
       return vlans.toSorted((a, b) => a.vid - b.vid);
     },
     'Vlans.create': async ({ path, params, caller }) => {
@@ -87,7 +93,7 @@ export function vlanHandlers(context: NetworkContext): Handlers<VlanRoute> {
       const id = await changeNetwork(context, caller.username, taken, async (tx) => {
         await lockNetworks(tx);
         const networks = await readNetworks(tx);
-        const [sibling] = found(Number.isNaN(idOfText(path.fabric_id)) ? undefined : fabricVlans(networks, path.fabric_id), 'Fabric');
+        const [sibling] = found(fabricVlans(networks, path.fabric_id), 'Fabric');
         const value = await insertVlan(tx, {
           fabric_id: sibling?.fabric_id ?? Number.NaN,
           vid,

@@ -1,5 +1,4 @@
 /** Disks: writes by hand, under the machine's lock (machine-part-store.ts). Commissioning writes them in inventory-store.ts. */
-import { sql } from 'kysely';
 import type { Insertable, Updateable } from 'kysely';
 import type { CellDb } from './cell-db.ts';
 import type { BlockDeviceTable } from './schema.ts';
@@ -15,14 +14,14 @@ export interface OwnedDisk {
   readonly serial: string | null;
   readonly id_path: string | null;
   readonly size: number;
-  readonly tags: readonly string[];
+  readonly type: 'physical' | 'virtual';
 }
 
 /** A disk of this machine; undefined when it has none with this id. */
 export async function diskOf(tx: CellDb, systemId: string, id: number): Promise<OwnedDisk | undefined> {
   return tx
     .selectFrom('block_device')
-    .select(['id', 'name', 'serial', 'id_path', 'size', 'tags'])
+    .select(['id', 'name', 'serial', 'id_path', 'size', 'type'])
     .where('id', '=', id)
     .where('system_id', '=', systemId)
     .executeTakeFirst();
@@ -37,13 +36,4 @@ export async function updateDisk(tx: CellDb, id: number, set: Updateable<BlockDe
       .set({ ...set, ...account })
       .where('id', '=', id)
       .execute();
-}
-
-export async function deleteDisk(tx: CellDb, id: number): Promise<void> {
-  await sql`update machine set boot_disk_id = null where boot_disk_id = ${id}`.execute(tx);
-  await tx.deleteFrom('block_device').where('id', '=', id).execute();
-}
-
-export async function setBootDisk(tx: CellDb, systemId: string, id: number): Promise<void> {
-  await tx.updateTable('machine').set({ boot_disk_id: id }).where('system_id', '=', systemId).execute();
 }

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { lifecycle } from '../../contract/lifecycle.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { Standing } from './claim-rules.ts';
+import type { Found, Matched } from './allocation-store.ts';
 import type { CellDb } from './cell-db.ts';
 import { recordAll, type CellEvent } from './event-store.ts';
 import { openFindings } from './finding-store.ts';
@@ -12,6 +13,8 @@ export interface ClaimRow {
   readonly owner: string;
   readonly standing: Exclude<Standing, 'none'>;
   readonly system_id: string | null;
+  /** Which of the machine's devices answer the labels that were asked for. */
+  readonly matched: Matched;
   /** Until it frees itself; null: it does not. */
   readonly seconds: number | null;
 }
@@ -33,29 +36,30 @@ export async function readClaim(db: CellDb, claim: string): Promise<ClaimRow | u
     owner: string;
     state: 'held' | 'kept' | 'over';
     system_id: string | null;
+    matched: Matched;
     held: boolean;
     seconds: number | null;
   }>`
-    select c.owner, c.state, c.system_id, m.system_id is not null as held,
+    select c.owner, c.state, c.system_id, coalesce(c.matched, '{}') as matched, m.system_id is not null as held,
            extract(epoch from m.confirm_by - clock_timestamp())::float8 as seconds
     from claim c left join machine m on m.claim_id = c.id where c.id = ${claim}::uuid`.execute(db);
   const [row] = rows;
   if (!row) return undefined;
-  const { owner, state, system_id, held, seconds } = row;
+  const { owner, state, system_id, matched, held, seconds } = row;
   const gone = state === 'kept' ? 'spent' : 'over';
-  return { owner, system_id, seconds, standing: held ? (seconds === null ? 'kept' : 'held') : gone };
+  return { owner, system_id, matched, seconds, standing: held ? (seconds === null ? 'kept' : 'held') : gone };
 }
 
 /** Keep a claimed machine: one statement, which may be repeated. undefined: this user holds nothing by this claim. */
-export async function confirmClaim(db: CellDb, claim: string, owner: string): Promise<string | undefined> {
-  const { rows } = await sql<{ system_id: string }>`
+export async function confirmClaim(db: CellDb, claim: string, owner: string): Promise<Found | undefined> {
+  const { rows } = await sql<Found>`
     with kept as (
       update machine set confirm_by = null where claim_id = ${claim}::uuid and owner = ${owner} returning system_id),
     noted as (
       update claim set state = 'kept', since = case when state = 'held' then now() else since end
       where id = ${claim}::uuid and exists (select from kept))
-    select system_id from kept`.execute(db);
-  return rows[0]?.system_id;
+    select k.system_id, coalesce(c.matched, '{}') as matched from kept k left join claim c on c.id = ${claim}::uuid`.execute(db);
+  return rows[0];
 }
 
 /**
@@ -69,7 +73,7 @@ export async function endClaim(tx: CellDb, claim: string, owner: string): Promis
   const made = await sql`insert into claim (id, owner, state) values (${claim}::uuid, ${owner}, 'over') on conflict do nothing`.execute(tx);
   // It was being made at this moment, and has been by now.
   if (made.numAffectedRows !== 1n) await free();
-  return (await readClaim(tx, claim)) ?? { owner, standing: 'over', system_id: null, seconds: null };
+  return (await readClaim(tx, claim)) ?? { owner, standing: 'over', system_id: null, matched: {}, seconds: null };
 }
 
 /** Free every claim that was not confirmed in time; returns how many. For the cell's loop; any number of processes may call it. */

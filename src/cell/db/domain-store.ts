@@ -22,11 +22,23 @@ export async function setDefaultDomain(tx: CellDb, id: number): Promise<boolean>
   return (await sql`update domain set is_default = true where id = ${id}`.execute(tx)).numAffectedRows === 1n;
 }
 
-/** Only when it is not the default, nor has a machine in it. */
-export async function deleteDomain(tx: CellDb, id: number): Promise<boolean> {
-  const { numAffectedRows } = await sql`
-    delete from domain d where d.id = ${id} and not d.is_default and not exists (select from machine m where m.domain_id = d.id)`.execute(
+/** Machines, devices and controllers in a domain, and names that were made in it. */
+export async function useOfDomain(tx: CellDb, id: number): Promise<{ readonly nodes: number; readonly resources: number }> {
+  const { rows } = await sql<{ nodes: number; resources: number }>`
+    select (select count(*) from node where domain_id = ${id}) as nodes, (select count(*) from dns_resource where domain_id = ${id}) as resources`.execute(
     tx,
   );
+  return rows[0] ?? { nodes: 0, resources: 0 };
+}
+
+/** The serial number that all zones have next. */
+export async function setZoneSerial(tx: CellDb, serial: number): Promise<void> {
+  await sql`insert into zone_serial (serial) values (${serial}) on conflict (one) do update set serial = excluded.serial`.execute(tx);
+}
+
+/** Only when it is not the default, nor has a machine or device in it. */
+export async function deleteDomain(tx: CellDb, id: number): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    delete from domain d where d.id = ${id} and not d.is_default and not exists (select from node n where n.domain_id = d.id)`.execute(tx);
   return numAffectedRows === 1n;
 }

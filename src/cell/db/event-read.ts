@@ -42,10 +42,14 @@ export async function readEvents(db: CellDb, filter: EventFilter, limit: number)
     ...(filter.usernames === undefined ? [] : [sql`e.username = any (${texts(filter.usernames)})`]),
     ...(filter.hostnames === undefined
       ? []
-      : [sql`lower(m.hostname) = any (${texts(filter.hostnames.map((name) => name.toLowerCase()))})`]),
+      : [sql`lower(n.hostname) = any (${texts(filter.hostnames.map((name) => name.toLowerCase()))})`]),
     ...(filter.agentNames === undefined ? [] : [sql`m.agent_name = any (${texts(filter.agentNames)})`]),
-    ...(filter.zones === undefined ? [] : [sql`m.zone_id = any (${filter.zones as number[]}::bigint[])`]),
-    ...(filter.domains === undefined ? [] : [sql`m.domain_id in (select id from domain where name = any (${texts(filter.domains)}))`]),
+    ...(filter.zones === undefined
+      ? []
+      : [
+          sql`coalesce(m.zone_id, (select d.zone_id from device d where d.system_id = e.system_id)) = any (${filter.zones as number[]}::bigint[])`,
+        ]),
+    ...(filter.domains === undefined ? [] : [sql`n.domain_id in (select id from domain where name = any (${texts(filter.domains)}))`]),
     ...(filter.macs === undefined
       ? []
       : [
@@ -53,17 +57,17 @@ export async function readEvents(db: CellDb, filter: EventFilter, limit: number)
         ]),
   ];
   const { rows } = await sql<EventRow>`
-    select e.id, e.created, e.type, e.level, e.system_id, m.hostname, e.username, e.description
-    from event e left join machine m on m.system_id = e.system_id
+    select e.id, e.created, e.type, e.level, e.system_id, n.hostname, e.username, e.description
+    from event e left join node n on n.system_id = e.system_id left join machine m on m.system_id = e.system_id
     where ${sql.join(conditions, sql` and `)}
     order by e.id ${sql.raw(filter.after === undefined ? 'desc' : 'asc')} limit ${limit}`.execute(db);
   return filter.after === undefined ? rows : rows.toReversed();
 }
 
-/** Host names of these machines by their ids. */
+/** Host names of these machines and devices by their ids. */
 export async function hostnames(db: CellDb, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
   if (ids.length === 0) return new Map();
   const { rows } = await sql<{ system_id: string; hostname: string }>`
-    select system_id, hostname from machine where system_id = any (${texts(ids)})`.execute(db);
+    select system_id, hostname from node where system_id = any (${texts(ids)}) and hostname is not null`.execute(db);
   return new Map(rows.map((row) => [row.system_id, row.hostname]));
 }

@@ -51,3 +51,19 @@ export async function openFinding(tx: CellDb, finding: NewFinding): Promise<void
     data: { finding: rows[0].id, severity: findingKinds[finding.kind].severity },
   });
 }
+
+/** What was wrong with these is right again; those that are not open are left alone. */
+export async function resolveFindings(tx: CellDb, kind: FindingKind, subjects: readonly string[]): Promise<void> {
+  const { rows } = await sql<{ id: number; system_id: string | null; text: string }>`
+    update finding set resolved = now() where kind = ${kind} and subject = any (${subjects as string[]}::text[]) and resolved is null
+    returning id, system_id, text`.execute(tx);
+  await recordAll(
+    tx,
+    rows.map(({ id, system_id, text }) => ({
+      kind: 'finding_resolved',
+      ...(system_id === null ? {} : { systemId: system_id }),
+      description: text,
+      data: { finding: id },
+    })),
+  );
+}

@@ -34,7 +34,7 @@ test('two things may change their ids with each other, and what is gone gets the
   const maps = { zone: new Map([...swapped, [1, 1]]), pool: new Map([...swapped, [0, 0]]), tag: swapped, space: new Map<number, number>() };
   const counted = await database.countStatements(() => database.transaction((tx) => renameReferences(tx, maps, { zone: 1, pool: 0 })));
   expect(counted.value).toEqual({ zone: 1, pool: 1, tag: 1, space: 0 });
-  expect(counted.statements).toHaveLength(6);
+  expect(counted.statements).toHaveLength(8);
   const machines = await db.selectFrom('machine').select(['system_id', 'zone_id', 'pool_id']).orderBy('system_id').execute();
   const tags = await db.selectFrom('machine_tag').selectAll().orderBy('system_id').orderBy('tag_id').execute();
   expect(

@@ -16,12 +16,18 @@ export interface LetGo {
 const asRows = (map: IdMap) =>
   sql`jsonb_to_recordset(${JSON.stringify([...map].map(([was, now]) => ({ was, now })))}::jsonb) as map (was bigint, now bigint)`;
 
-async function moved(tx: CellDb, column: 'zone_id' | 'pool_id', map: IdMap, fallback: number): Promise<number> {
+async function moved(
+  tx: CellDb,
+  table: 'machine' | 'device' | 'controller',
+  column: 'zone_id' | 'pool_id',
+  map: IdMap,
+  fallback: number,
+): Promise<number> {
   const { rows } = await sql<{ lost: number }>`
     with seen as (
-      select m.system_id, map.now from machine m left join ${asRows(map)} on map.was = m.${sql.ref(column)}),
+      select m.system_id, map.now from ${sql.table(table)} m left join ${asRows(map)} on map.was = m.${sql.ref(column)}),
     changed as (
-      update machine m set ${sql.ref(column)} = coalesce(seen.now, ${fallback}) from seen where seen.system_id = m.system_id)
+      update ${sql.table(table)} m set ${sql.ref(column)} = coalesce(seen.now, ${fallback}) from seen where seen.system_id = m.system_id)
     select count(*)::int as lost from seen where now is null`.execute(tx);
   return rows[0]?.lost ?? 0;
 }
@@ -49,9 +55,11 @@ export async function renameReferences(
   maps: { readonly zone: IdMap; readonly pool: IdMap; readonly tag: IdMap; readonly space: IdMap },
   defaults: { readonly zone: number; readonly pool: number },
 ): Promise<LetGo> {
+  let zone = 0;
+  for (const table of ['machine', 'device', 'controller'] as const) zone += await moved(tx, table, 'zone_id', maps.zone, defaults.zone);
   return {
-    zone: await moved(tx, 'zone_id', maps.zone, defaults.zone),
-    pool: await moved(tx, 'pool_id', maps.pool, defaults.pool),
+    zone,
+    pool: await moved(tx, 'machine', 'pool_id', maps.pool, defaults.pool),
     tag: await tagsMoved(tx, maps.tag),
     space: await spacesMoved(tx, maps.space),
   };

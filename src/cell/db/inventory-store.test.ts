@@ -1,6 +1,7 @@
 /** Commissioning again: rows that are still there keep their ids and what was written beside them. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { machineCell, type MachineCell, type TestMachine } from '../../../test/machine-cell.ts';
+import { insertInterface, setParents } from './interface-store.ts';
 import { disksOf, saveAccounts, saveInventory, type FoundDisk, type FoundMachine, type FoundNic } from './inventory-store.ts';
 
 let cell: MachineCell;
@@ -131,4 +132,35 @@ test('the number of statements does not depend on the number of disks', async ()
   const { statements } = await cell.database.countStatements(() => save(at, many, [nic('eth0', at.mac)]));
   expect(statements.length).toBeLessThanOrEqual(4);
   expect(await rows(at)).toHaveLength(200);
+});
+
+test('what is made of cards stays while one of them is there, and is never what the machine boots from', async () => {
+  const at = await cell.addMachine();
+  const [first, second] = [nic('eth0', at.mac, { boot: true }), nic('eth1', '52:54:00:b0:00:02')];
+  await save(at, [], [first, second]);
+  const cards = await nics(at);
+  await cell.database.transaction(async (tx) => {
+    const bond = await insertInterface(tx, { system_id: at.systemId, name: 'bond0', type: 'bond', mac: at.mac });
+    await setParents(
+      tx,
+      bond,
+      cards.map((card) => card.id),
+    );
+  });
+  await save(at, [], [first, second]);
+  const found = await nics(at);
+  expect(found.map((one) => [one.name, one.type])).toEqual([
+    ['bond0', 'bond'],
+    ['eth0', 'physical'],
+    ['eth1', 'physical'],
+  ]);
+  expect((await row(at)).boot_interface_id).toBe(found[1]?.id);
+  // A card that is called like it has the name.
+  await save(at, [], [first, nic('bond0', second.mac)]);
+  const named = (await nics(at)).map((one) => [one.type, one.name].join(' '));
+  expect(named.toSorted()).toEqual([expect.stringMatching(/^bond bond-\d{1,9}$/), 'physical bond0', 'physical eth0']);
+  await save(at, [], [second]);
+  expect((await nics(at)).map((one) => one.name)).toEqual([expect.stringMatching(/^bond-\d{1,9}$/), 'eth1']);
+  await save(at, [], [nic('eth2', '52:54:00:b0:00:03')]);
+  expect((await nics(at)).map((one) => one.name)).toEqual(['eth2']);
 });

@@ -1,6 +1,7 @@
 /** What commissioning and the agents' reports say of a machine's hardware, written to its rows. */
 import { sql } from 'kysely';
 import type { CellDb } from './cell-db.ts';
+import type { FoundHardware } from './hardware-store.ts';
 
 export interface FoundDisk {
   readonly name: string;
@@ -34,6 +35,8 @@ export interface FoundMachine {
   readonly hardwareInfo: Record<string, string>;
   readonly disks: readonly FoundDisk[];
   readonly interfaces: readonly FoundNic[];
+  /** Left out where the agent is of a release that did not look. */
+  readonly hardware?: FoundHardware | undefined;
 }
 
 /**
@@ -46,14 +49,15 @@ export async function saveInventory(tx: CellDb, systemId: string, found: FoundMa
       select * from jsonb_to_recordset(${JSON.stringify(found.disks)}::jsonb)
         as f (name text, model text, serial text, wwn text, id_path text, size bigint, block_size int, rotational boolean)),
     gone as (
-      delete from block_device d where d.system_id = ${systemId} and not exists (
+      delete from block_device d where d.system_id = ${systemId} and d.type = 'physical' and not exists (
         select from found f where coalesce(f.wwn, f.serial, f.name) = coalesce(d.wwn, d.serial, d.name) and f.size = d.size)
       returning d.id),
     kept as (
       update block_device d set name = f.name, model = f.model, serial = f.serial, wwn = f.wwn, id_path = f.id_path,
              block_size = f.block_size, rotational = f.rotational
       from found f
-      where d.system_id = ${systemId} and coalesce(f.wwn, f.serial, f.name) = coalesce(d.wwn, d.serial, d.name) and f.size = d.size
+      where d.system_id = ${systemId} and d.type = 'physical'
+        and coalesce(f.wwn, f.serial, f.name) = coalesce(d.wwn, d.serial, d.name) and f.size = d.size
       returning coalesce(f.wwn, f.serial, f.name) as key)
     insert into block_device (system_id, name, model, serial, wwn, id_path, size, block_size, rotational, tags)
     select ${systemId}, name, model, serial, wwn, id_path, size, block_size, rotational,
@@ -66,8 +70,11 @@ export async function saveInventory(tx: CellDb, systemId: string, found: FoundMa
     gone as (
       delete from interface i where i.system_id = ${systemId} and i.type = 'physical' and exists (select from found)
         and not exists (select from found f where lower(f.mac) = i.mac))
-    update interface i set name = i.name || ' was ' || i.id from found f
-    where i.system_id = ${systemId} and i.type = 'physical' and i.mac = lower(f.mac) and i.name <> f.name`.execute(tx);
+    update interface i
+    set name = case i.type when 'physical' then i.name || ' was ' || i.id else left(i.type, 4) || '-' || right(i.id::text, 9) end
+    from found f
+    where i.system_id = ${systemId}
+      and case i.type when 'physical' then i.mac = lower(f.mac) and i.name <> f.name else i.name = f.name end`.execute(tx);
   await sql`
     with found as (
       select * from jsonb_to_recordset(${nics}::jsonb)
@@ -85,9 +92,9 @@ export async function saveInventory(tx: CellDb, systemId: string, found: FoundMa
       hardware_uuid = coalesce(${found.hardwareUuid}, hardware_uuid), serial = coalesce(${found.serial}, serial),
       cpu_count = ${found.cpuCount}, cpu_speed = ${found.cpuSpeed}, memory = ${found.memory},
       hardware_info = ${JSON.stringify(found.hardwareInfo)}::jsonb, updated = now(),
-      boot_interface_id = coalesce((select i.id from interface i where i.system_id = m.system_id and i.mac = ${found.interfaces.find((nic) => nic.boot)?.mac.toLowerCase() ?? ''}),
+      boot_interface_id = coalesce((select i.id from interface i where i.system_id = m.system_id and i.type = 'physical' and i.mac = ${found.interfaces.find((nic) => nic.boot)?.mac.toLowerCase() ?? ''}),
                                    (select i.id from interface i where i.id = m.boot_interface_id),
-                                   (select min(i.id) from interface i where i.system_id = m.system_id and i.mac is not null)),
+                                   (select min(i.id) from interface i where i.system_id = m.system_id and i.type = 'physical' and i.mac is not null)),
       boot_disk_id = coalesce((select d.id from block_device d where d.id = m.boot_disk_id),
                               (select d.id from block_device d where d.system_id = m.system_id and coalesce(d.wwn, d.serial) is not null order by d.name limit 1))
     where m.system_id = ${systemId}`.execute(tx);
@@ -123,8 +130,7 @@ export interface DiskRow {
 /** A machine's disks with their accounts, by name. */
 export async function disksOf(db: CellDb, systemId: string): Promise<DiskRow[]> {
   const { rows } = await sql<DiskRow>`
-    select id, name, serial, wwn, size, account_signatures, account_marker from block_device where system_id = ${systemId} order by name`.execute(
-    db,
-  );
+    select id, name, serial, wwn, size, account_signatures, account_marker from block_device
+    where system_id = ${systemId} and type = 'physical' order by name`.execute(db);
   return rows;
 }

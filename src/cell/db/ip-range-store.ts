@@ -32,16 +32,19 @@ export interface WantedRange {
   readonly owner: string;
 }
 
-/** What is in the way of a range: another range, or the address of a machine. */
+/** What is in the way of a range: another range, or the address that somebody has. */
 export async function obstacleOf(tx: CellDb, wanted: WantedRange): Promise<string | undefined> {
   const { rows } = await sql<{ what: string }>`
     select type || ' range ' || host(start_ip) || ' to ' || host(end_ip) as what from ip_range
     where start_ip <= ${wanted.end}::inet and end_ip >= ${wanted.start}::inet and id is distinct from ${wanted.id ?? null}::bigint
       and subnet_id = ${wanted.subnetId}
     union all
-    select 'address ' || host(l.ip) || ' of machine ' || m.hostname
-    from interface_link l join interface i on i.id = l.interface_id join machine m on m.system_id = i.system_id
+    select 'address ' || host(l.ip) || ' of ' || case n.node_type when 1 then 'device ' else 'machine ' end || n.hostname
+    from interface_link l join interface i on i.id = l.interface_id join node n on n.system_id = i.system_id
     where l.ip between ${wanted.start}::inet and ${wanted.end}::inet
+    union all
+    select 'address ' || host(ip) || ' of user ' || owner from ip_address
+    where ip between ${wanted.start}::inet and ${wanted.end}::inet and (${wanted.type} = 'dynamic' or owner <> ${wanted.owner})
     limit 1`.execute(tx);
   return rows[0]?.what;
 }

@@ -25,7 +25,7 @@ export async function findByIdentity(db: CellDb, identity: Identity): Promise<Sy
   const macs = identity.macs.map((mac) => mac.toLowerCase());
   const { rows } = await sql<{ system_id: string }>`
     select distinct system_id from (
-      select system_id from interface where mac = any (${macs}::text[])
+      select system_id from interface where mac = any (${macs}::text[]) and type = 'physical'
       union all
       select system_id from machine where hardware_uuid = ${usableUuid(identity.hardwareUuid)}) found`.execute(db);
   return rows.map((row) => row.system_id).toSorted();
@@ -33,7 +33,9 @@ export async function findByIdentity(db: CellDb, identity: Identity): Promise<Sy
 
 /** The machine behind a MAC address. */
 export async function findByMac(db: CellDb, mac: string): Promise<SystemId | undefined> {
-  const { rows } = await sql<{ system_id: string }>`select system_id from interface where mac = ${mac.toLowerCase()} limit 1`.execute(db);
+  const { rows } = await sql<{
+    system_id: string;
+  }>`select system_id from interface where mac = ${mac.toLowerCase()} and type = 'physical'`.execute(db);
   return rows[0]?.system_id;
 }
 

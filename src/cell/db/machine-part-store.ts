@@ -7,6 +7,7 @@ export interface LockedMachine {
   readonly hostname: string;
   readonly status: number;
   readonly owner: string | null;
+  readonly locked: boolean;
   readonly boot_interface_id: number | null;
   readonly boot_disk_id: number | null;
 }
@@ -15,6 +16,6 @@ export interface LockedMachine {
 export async function lockMachine(tx: CellDb, systemId: string): Promise<LockedMachine | undefined> {
   const { rows } = await sql<LockedMachine>`
     update machine set updated = now() where system_id = ${systemId}
-    returning system_id, hostname, status, owner, boot_interface_id, boot_disk_id`.execute(tx);
+    returning system_id, hostname, status, owner, locked, boot_interface_id, boot_disk_id`.execute(tx);
   return rows[0];
 }

@@ -1,11 +1,13 @@
 /** Reading machines as the API shows them: a constant number of set-based statements for a page, whatever the number of machines in it. */
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { OperationKind } from '../../contract/operation.ts';
 import { preparedOnce } from '../../postgres/prepared-statements.ts';
 import type { CellDb } from './cell-db.ts';
 import { allOf, type MachineCondition } from './machine-filter.ts';
 import { readBesideNetworks, type NetworkColumns, type Networks } from './network-read.ts';
 import type { PowerState } from './schema.ts';
+import { storageJson } from './storage-store.ts';
+import type { Filesystem, Group, Member, Partition } from '../storage/model.ts';
 
 /** The parts of a machine that cost more than its row. */
 export interface MachineParts {
@@ -40,6 +42,10 @@ export interface InterfaceRow {
   readonly tags: readonly string[];
   readonly params: Readonly<Record<string, unknown>>;
   readonly mtu: number | null;
+  readonly numa_node: number | null;
+  readonly sriov_max_vf: number;
+  /** Ids of the interfaces that it is made of. */
+  readonly parents: readonly number[];
   readonly links: readonly LinkRow[];
 }
 
@@ -55,6 +61,11 @@ export interface BlockDeviceRow {
   readonly block_size: number;
   readonly firmware_version: string | null;
   readonly tags: readonly string[];
+  readonly type: 'physical' | 'virtual';
+  readonly uuid: string | null;
+  readonly group_id: number | null;
+  readonly partition_table_type: 'GPT' | 'MBR' | null;
+  readonly numa_node: number | null;
 }
 
 /** Times as PostgreSQL writes them into JSON. */
@@ -74,6 +85,14 @@ export interface ScriptRunRow {
   readonly type: number;
   readonly operation_id: number | null;
   readonly statuses: readonly number[];
+}
+
+export interface NumaRow {
+  readonly number: number;
+  readonly cores: readonly number[];
+  /** MiB. */
+  readonly memory: number;
+  readonly hugepages: readonly { readonly page_size: number; readonly total: number }[];
 }
 
 export interface MachineRow {
@@ -114,8 +133,17 @@ export interface MachineRow {
   readonly tag_ids: readonly number[];
   readonly operation: LiveOperationRow | null;
   readonly interfaces: readonly InterfaceRow[];
+  /** The links that the default routes were told to go by. */
+  readonly gateway_links: readonly number[];
   readonly disks: readonly BlockDeviceRow[];
+  readonly storage_layout: string | null;
+  readonly own_filesystems: boolean;
+  readonly partitions: readonly Partition[];
+  readonly filesystems: readonly Filesystem[];
+  readonly groups: readonly Group[];
+  readonly members: readonly Member[];
   readonly scripts: readonly ScriptRunRow[];
+  readonly numa_nodes: readonly NumaRow[];
 }
 
 /** These machines in the order of the ids, each with everything that hangs on it: one statement. Ids that are gone are left out. */
@@ -141,7 +169,8 @@ export async function readMachine(
   return { machine: row, networks };
 }
 
-function machineColumns(parts: MachineParts) {
+/** What a machine is shown by, as columns of a row `m` of the table. */
+export function machineColumns(parts: MachineParts) {
   const nothing = sql`'[]'::json`;
   return sql`
     m.system_id, m.hostname, m.domain_id, m.description, m.architecture, m.min_hwe_kernel, m.cpu_count, m.cpu_speed, m.memory,
@@ -155,20 +184,28 @@ function machineColumns(parts: MachineParts) {
               coalesce((select max(s.started) from operation_step s where s.operation_id = operation.id), started) as since
        from operation where system_id = m.system_id and outcome = 'live') o) as operation,
     ${parts.interfaces ? interfaceJson : nothing} as interfaces,
-    ${parts.disks ? diskJson : nothing} as disks,
-    ${parts.scripts ? scriptJson : nothing} as scripts`;
+    ${parts.interfaces ? sql`array(select link_id from default_gateway where system_id = m.system_id)` : sql`'{}'::bigint[]`} as gateway_links,
+    m.storage_layout, m.own_filesystems,
+    ${parts.disks ? storageJson.devices : nothing} as disks,
+    ${parts.disks ? storageJson.partitions : nothing} as partitions,
+    ${parts.disks ? storageJson.filesystems : nothing} as filesystems,
+    ${parts.disks ? storageJson.groups : nothing} as groups,
+    ${parts.disks ? storageJson.members : nothing} as members,
+    ${parts.scripts ? scriptJson : nothing} as scripts,
+    ${numaJson} as numa_nodes`;
 }
 
-const interfaceJson = sql`(
+/** The interfaces of the node `m`. */
+export const interfaceJson = sql`(
   select coalesce(json_agg(n order by n.id), '[]') from (
-    select i.*, (select coalesce(json_agg(l order by l.id), '[]') from (
-                   select id, mode, subnet_id, host(ip) as ip from interface_link where interface_id = i.id) l) as links
+    select i.*, array(select parent_id from interface_relation where child_id = i.id order by parent_id) as parents,
+           (select coalesce(json_agg(l order by l.id), '[]') from (
+              select id, mode, subnet_id, host(ip) as ip from interface_link where interface_id = i.id) l) as links
     from interface i where i.system_id = m.system_id) n)`;
 
-const diskJson = sql`(
-  select coalesce(json_agg(b order by b.name, b.id), '[]') from (
-    select id, system_id, name, model, serial, wwn, id_path, size, block_size, firmware_version, tags
-    from block_device where system_id = m.system_id) b)`;
+const numaJson = sql`(
+  select coalesce(json_agg(n order by n.number), '[]') from (
+    select number, cores, memory, hugepages from numa_node where system_id = m.system_id) n)`;
 
 const scriptJson = sql`(
   select coalesce(json_agg(r), '[]') from (
@@ -182,7 +219,7 @@ const scriptJson = sql`(
  * The orders of lists; every one is made total by system_id. A front compares the bodies of many cells, so each key is exactly what the body
  * shows: names by their bytes, times to the millisecond.
  */
-const orders = {
+export const orders = {
   system_id: { key: 'm.system_id', text: 'm.system_id', type: 'text' },
   hostname: { key: 'm.hostname collate "C"', text: 'm.hostname', type: 'text' },
   status: { key: 'm.status', text: 'm.status::text', type: 'int' },
@@ -210,6 +247,14 @@ export interface FoundMachine {
   readonly value: string;
 }
 
+/** Machines behind a place in an order. */
+export function behindSql(order: MachineOrder, after: Page['after']): RawBuilder<boolean> {
+  const { key, type } = orders[order.by];
+  return after
+    ? sql`(${sql.raw(key)}, m.system_id) ${sql.raw(order.falling ? '<' : '>')} (${after.value}::${sql.raw(type)}, ${after.id}::text)`
+    : sql`true`;
+}
+
 /** The ids of all machines that meet the conditions, in order: one statement. With a limit, one more than it, to show that there is more. */
 export async function findMachines(
   db: CellDb,
@@ -217,14 +262,11 @@ export async function findMachines(
   order: MachineOrder,
   page: Page,
 ): Promise<FoundMachine[]> {
-  const { key, text, type } = orders[order.by];
+  const { key, text } = orders[order.by];
   const way = sql.raw(order.falling ? 'desc' : 'asc');
-  const behind = page.after
-    ? sql`(${sql.raw(key)}, m.system_id) ${sql.raw(order.falling ? '<' : '>')} (${page.after.value}::${sql.raw(type)}, ${page.after.id}::text)`
-    : sql`true`;
   const { rows } = await sql<FoundMachine>`
     select m.system_id, ${sql.raw(text)} as value
-    from machine m where ${allOf(conditions)} and ${behind}
+    from machine m where ${allOf(conditions)} and ${behindSql(order, page.after)}
     order by ${sql.raw(key)} ${way}, m.system_id ${way}
     ${page.limit === undefined ? sql`` : sql`limit ${page.limit + 1}`}`.execute(db);
   return rows;

@@ -19,6 +19,7 @@ export interface MachineFacts {
   readonly parameters: Record<string, unknown> | null;
   /** An earlier ticket of the live operation was claimed. */
   readonly resumes: boolean;
+  readonly tag_ids: readonly number[];
 }
 
 /** The machine as its own metadata shows it; undefined when it is gone. */
@@ -26,6 +27,7 @@ export async function machineFacts(db: CellDb, systemId: string): Promise<Machin
   const { rows } = await sql<MachineFacts>`
     select m.system_id, m.hostname, m.hostname || '.' || d.name as fqdn, m.owner, m.status, m.user_data, m.image, m.boot_disk_id,
            m.architecture, o.id as operation_id, o.kind, o.parameters,
+           array(select tag_id from machine_tag g where g.system_id = m.system_id order by tag_id) as tag_ids,
            exists (select from ticket t where t.operation_id = o.id and t.claimed is not null and t.voided is not null) as resumes
     from machine m join domain d on d.id = m.domain_id
     left join operation o on o.system_id = m.system_id and o.outcome = 'live'

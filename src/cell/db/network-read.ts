@@ -38,7 +38,7 @@ export interface DomainRow {
   readonly authoritative: boolean;
   readonly ttl: number | null;
   readonly is_default: boolean;
-  /** Machines in it. */
+  /** Names of machines and devices in it, and what was made of names beside them. */
   readonly records: number;
 }
 
@@ -68,7 +68,13 @@ function networkColumns(counted: boolean): RawBuilder<NetworkColumns> {
        from subnet) s) as subnets,
     (select coalesce(json_agg(d), '[]') from (
        select d.id, d.name, d.authoritative, d.ttl, d.is_default,
-              ${counted ? sql`(select count(*) from machine m where m.domain_id = d.id)` : sql`0`} as records
+              ${
+                counted
+                  ? sql`(select count(*) from node n where n.domain_id = d.id)
+                + (select count(*) from dns_resource r join dns_record c on c.resource_id = r.id where r.domain_id = d.id)
+                + (select count(*) from dns_resource r join dns_address a on a.resource_id = r.id where r.domain_id = d.id)`
+                  : sql`0`
+              } as records
        from domain d) d) as domains`;
 }
 

@@ -114,6 +114,19 @@ export async function endProcess(db: CellDb, process: Pick<ProcessRow, 'id' | 'i
   await sql`update cell_process set ended = now() where id = ${process.id}::uuid and incarnation = ${process.incarnation}`.execute(db);
 }
 
+/** Forget a process that does not live. @returns false when it lives, or there is none. */
+export async function forgetProcess(tx: CellDb, slot: number): Promise<boolean> {
+  const gone = await sql`delete from cell_process where slot = ${slot} and not ${lives('')}`.execute(tx);
+  return gone.numAffectedRows === 1n;
+}
+
+/** The digests of the files that the process in this slot has. */
+export async function imagesOf(db: CellDb, slot: number): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ sha256: string }>`
+    select i.sha256 from cell_process_image i join cell_process p on p.id = i.process_id where p.slot = ${slot}`.execute(db);
+  return new Set(rows.map((row) => row.sha256));
+}
+
 /** The newest heartbeat of any other process, in seconds since 1970; undefined when there is none within the last minute. */
 export async function lastHeartbeat(db: CellDb, ownId: string): Promise<number | undefined> {
   const { rows } = await sql<{ at: number | null }>`

@@ -13,24 +13,26 @@ export interface Reference {
   readonly kind: ReferredKind;
   /** Its id; a user's name. */
   readonly id: string;
-  /** How many rows do: machines; VLANs for a space; machines and ranges of addresses for a user. */
+  /** How many rows do: nodes for a zone or tag; machines for a pool; VLANs for a space; machines, devices and addresses for a user. */
   readonly count: number;
 }
 
 /** All of them: one statement. */
 export async function readReferences(db: CellDb): Promise<Reference[]> {
   const { rows } = await sql<Reference>`
-    select 'zone' as kind, zone_id::text as id, count(*) as count from machine group by zone_id
+    select 'zone' as kind, zone_id::text as id, count(*) as count from (
+      select zone_id from machine union all select zone_id from device union all select zone_id from controller) placed group by zone_id
     union all select 'pool', pool_id::text, count(*) from machine group by pool_id
     union all select 'tag', tag_id::text, count(*) from machine_tag group by tag_id
     union all select 'space', space_id::text, count(*) from vlan where space_id is not null group by space_id
     union all select 'user', owner, count(*) from (
-      select owner from machine where owner is not null union all select owner from ip_range where owner is not null) owned group by owner
+      select owner from machine where owner is not null union all select owner from device where owner is not null
+      union all select owner from ip_range where owner is not null union all select owner from ip_address) owned group by owner
     order by 1, 2`.execute(db);
   return rows;
 }
 
-/** Ids to let go of: zones (their machines go to `defaultZone`), tags, spaces. */
+/** Ids to let go of: zones (their nodes go to `defaultZone`), tags, spaces. */
 export interface LetGo {
   readonly zones: readonly number[];
   readonly tags: readonly number[];
@@ -57,6 +59,13 @@ export async function letGo(
       )
       update machine m set zone_id = ${defaultZone}, updated = now() from gone where m.system_id = gone.system_id
       returning m.system_id, gone.id`.execute(tx);
+    const movedToo = await sql<{ system_id: string; id: number }>`
+      with gone as (
+        select system_id, zone_id as id from device where zone_id = any (${zones as number[]}::bigint[]) order by system_id for update
+      )
+      update device d set zone_id = ${defaultZone}, updated = now() from gone where d.system_id = gone.system_id
+      returning d.system_id, gone.id`.execute(tx);
+    await sql`update controller set zone_id = ${defaultZone} where zone_id = any (${zones as number[]}::bigint[])`.execute(tx);
     const untagged = await sql<{ system_id: string; id: number }>`
       delete from machine_tag where tag_id = any (${tags as number[]}::bigint[]) returning system_id, tag_id as id`.execute(tx);
     const apart = await sql<{ name: string }>`
@@ -64,6 +73,11 @@ export async function letGo(
     await recordAll(tx, [
       ...moved.rows.map(({ system_id, id }) => ({
         kind: 'machine_updated' as const,
+        systemId: system_id,
+        description: `zone: ${nameOf('zone', id)} is retired, the default one takes its place`,
+      })),
+      ...movedToo.rows.map(({ system_id, id }) => ({
+        kind: 'device_updated' as const,
         systemId: system_id,
         description: `zone: ${nameOf('zone', id)} is retired, the default one takes its place`,
       })),

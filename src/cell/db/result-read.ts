@@ -75,3 +75,19 @@ export async function readOutputs(db: CellDb, filter: OutputFilter, after: numbe
     order by id limit ${limit}`.execute(db);
   return rows;
 }
+
+/** Say whether these results count; returns the names of those that it was not so of before. */
+export async function suppressResults(tx: CellDb, ids: readonly number[], suppressed: boolean): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    update script_result set suppressed = ${suppressed}
+    where id = any (${ids as number[]}::bigint[]) and suppressed <> ${suppressed} returning name`.execute(tx);
+  return rows.map((row) => row.name);
+}
+
+/** Delete one type of results of an operation, unless it is still going on: then its scripts would never have an end. */
+export async function deleteResults(tx: CellDb, systemId: string, operationId: number, type: number): Promise<'live' | 'deleted'> {
+  const { rows } = await sql<{ outcome: string }>`select outcome from operation where id = ${operationId} for share`.execute(tx);
+  if (rows[0]?.outcome === 'live') return 'live';
+  await sql`delete from script_result where system_id = ${systemId} and operation_id = ${operationId} and type = ${type}`.execute(tx);
+  return 'deleted';
+}

@@ -1,6 +1,11 @@
 /** The tables of a cell's database as Kysely sees them; the truth is in `migrations/`. */
 import type { ColumnType, Generated } from 'kysely';
 import type { BootPurpose, OperationKind, OperationOutcome } from '../../contract/operation.ts';
+import type { InterfaceTables } from './interface-schema.ts';
+import type { HardwareTables } from './hardware-schema.ts';
+import type { NetworkTables } from './network-schema.ts';
+import type { NodeTables } from './node-schema.ts';
+import type { StorageTables } from './storage-schema.ts';
 
 type Json<T> = ColumnType<T, string, string>;
 type JsonWithDefault<T> = ColumnType<T, string | undefined, string>;
@@ -23,6 +28,7 @@ export interface DomainTable {
   authoritative: Filled<boolean>;
   ttl: Optional<number>;
   is_default: Filled<boolean>;
+  forward_dns_servers: Filled<string[]>;
 }
 
 export interface FabricTable {
@@ -130,6 +136,8 @@ export interface MachineTable {
   moved_to: Optional<string>;
   failures: Filled<number>;
   swap_size: Optional<number>;
+  storage_layout: Optional<string>;
+  own_filesystems: Filled<boolean>;
   created: Stamp;
   updated: Stamp;
 }
@@ -165,6 +173,9 @@ export interface InterfaceTable {
   tags: Filled<string[]>;
   params: JsonWithDefault<Record<string, unknown>>;
   mtu: Optional<number>;
+  acquired: Filled<boolean>;
+  numa_node: Optional<number>;
+  sriov_max_vf: Filled<number>;
 }
 
 export interface InterfaceLinkTable {
@@ -189,6 +200,10 @@ export interface BlockDeviceTable {
   rotational: Filled<boolean>;
   firmware_version: Optional<string>;
   tags: Filled<string[]>;
+  type: Filled<'physical' | 'virtual'>;
+  uuid: Optional<string>;
+  group_id: Optional<number>;
+  partition_table_type: Optional<'GPT' | 'MBR'>;
   account_signatures: Optional<string[]>;
   account_marker: Optional<string>;
   account_at: OptionalStamp;
@@ -352,11 +367,12 @@ export interface ClaimTable {
   owner: string;
   state: 'held' | 'kept' | 'over';
   system_id: Optional<string>;
+  matched: ColumnType<unknown, string | null | undefined, string | null>;
   since: Stamp;
   delivered: OptionalStamp;
 }
 
-export interface CellTables {
+export interface CellTables extends HardwareTables, InterfaceTables, NodeTables, StorageTables, NetworkTables {
   cell_identity: CellIdentityTable;
   domain: DomainTable;
   fabric: FabricTable;

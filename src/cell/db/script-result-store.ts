@@ -58,6 +58,12 @@ export interface ScriptReport {
   readonly result: Buffer;
 }
 
+/** The script that a result of this machine is of; undefined when it has no such result. */
+export async function resultName(db: CellDb, systemId: string, id: number): Promise<string | undefined> {
+  const row = await db.selectFrom('script_result').select('name').where('id', '=', id).where('system_id', '=', systemId).executeTakeFirst();
+  return row?.name;
+}
+
 /** Started: from pending to running. */
 export async function scriptStarted(tx: CellDb, systemId: string, id: number): Promise<void> {
   await sql`update script_result set status = 1, started = now() where id = ${id} and system_id = ${systemId} and status in (0, 1)`.execute(

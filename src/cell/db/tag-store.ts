@@ -2,11 +2,11 @@
 import { sql } from 'kysely';
 import type { CellDb } from './cell-db.ts';
 
-/** Put a tag on those of these machines that exist and have it not yet; returns them. */
+/** Put a tag on those of these nodes that exist and have it not yet; returns them. */
 export async function addTag(tx: CellDb, tagId: number, systemIds: readonly string[]): Promise<string[]> {
   const { rows } = await sql<{ system_id: string }>`
     insert into machine_tag (system_id, tag_id)
-    select m.system_id, ${tagId}::bigint from machine m where m.system_id = any (${systemIds as string[]}::text[]) order by m.system_id for key share
+    select n.system_id, ${tagId}::bigint from node n where n.system_id = any (${systemIds as string[]}::text[]) order by n.system_id for key share
     on conflict do nothing returning system_id`.execute(tx);
   return rows.map((row) => row.system_id);
 }

@@ -22,9 +22,11 @@ export const programs = [
   'mkswap',
   'mkfs.ext4',
   'mkfs.vfat',
+  'mkfs.xfs',
   'e2fsck',
   'efibootmgr',
   'dmidecode',
+  'lshw',
   'kexec',
   'dropbear',
 ] as const;
@@ -55,6 +57,8 @@ export async function makeInitramfs(parts: InitramfsParts): Promise<Buffer> {
     // dash, because Debian's busybox sh runs its own applets whatever PATH says: its tar instead of GNU tar.
     { path: 'bin/sh', mode: 0o777, content: { kind: 'link', to: '../usr/bin/dash' } },
     ...Object.entries(small).map(([path, content]) => text(path, content)),
+    // Names of PCI vendors and devices, for lshw and the inventory: 0.3 MB of the compressed image.
+    file('usr/share/misc/pci.ids', await readFile(join(parts.tree.folder, 'usr/share/misc/pci.ids')), 0o644),
     ...(await moduleEntries(parts)),
     ...(await agentEntries(parts.agentFolder)),
     file('muster/grub/boot.img', parts.grub.boot, 0o644),

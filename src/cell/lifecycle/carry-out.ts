@@ -5,6 +5,7 @@ import { lifecycle, stateOf, type MachineState } from '../../contract/lifecycle.
 import { operations, type BootPurpose } from '../../contract/operation.ts';
 import { nobodys } from '../db/machine-status.ts';
 import { finishOperation, stepTaken, type ClaimedOperation, type FactsRow } from '../db/operation-store.ts';
+import { giveAddresses } from '../db/machine-network.ts';
 import { keepAddress } from '../db/network-plan.ts';
 import { intendVerb } from '../db/power-store.ts';
 import type { CellTables } from '../db/schema.ts';
@@ -81,6 +82,7 @@ export async function carryOut(
         const purpose = purposeOf(row);
         // From here on DHCP always gives it the same address: the credential of its boot is bound to it.
         await keepAddress(tx, row.system_id);
+        if (purpose === 'deploy') await giveAddresses(tx, row.system_id);
         await issueTicket(
           tx,
           { nonce, systemId: row.system_id, operationId: row.id, purpose, within: ticketSeconds, bootsAllowed },

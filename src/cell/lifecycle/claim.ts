@@ -3,7 +3,7 @@
  * id gets the same answer again, another is refused; and what is on a target disk must be accounted for by this cell's own last
  * commission, deploy or erase, or the caller must have allowed overwriting.
  */
-import { identityOf, type TargetDisk } from './disk-plan.ts';
+import { identityOf, type TargetDisk } from '../storage/installation.ts';
 
 /** What the agent sees on one disk. */
 export interface SeenDisk {

@@ -2,15 +2,7 @@
  * Deploying and erasing, planned as data (architecture §6.5): pure functions from the machine's model to typed steps, shown by `op=plan`
  * before anything is written and rendered to POSIX sh for the agent by `plan-script.ts`.
  */
-import { createHash } from 'node:crypto';
-
-export interface TargetDisk {
-  readonly id: number;
-  readonly name: string;
-  readonly serial: string | null;
-  readonly wwn: string | null;
-  readonly size: number;
-}
+import { identityOf, type Installation, type InstalledDisk, type InstalledFilesystem, type TargetDisk } from '../storage/installation.ts';
 
 export interface DeploymentModel {
   readonly systemId: string;
@@ -24,9 +16,9 @@ export interface DeploymentModel {
     readonly initrd: string;
     readonly reports: boolean;
   };
-  readonly disks: readonly TargetDisk[];
-  readonly bootDiskId: number | null;
   readonly kernelParameters: string;
+  /** What cloud-init is told of the network, and where it reads it; left out, it asks DHCP on the first card. */
+  readonly network?: { readonly path: string; readonly content: string };
   /** What cloud-init needs to find this cell as the system: written to the disk, never served by nonce. */
   readonly seed: {
     readonly metadataUrl: string;
@@ -53,13 +45,13 @@ export type DiskStep =
   | {
       readonly step: 'gpt';
       readonly alias: string;
-      readonly partitions: readonly { readonly number: number; readonly type: 'bios_grub' | 'esp' | 'root'; readonly size: string }[];
+      readonly partitions: InstalledDisk['partitions'];
     }
   | {
       readonly step: 'filesystem';
       readonly alias: string;
       readonly partition: number;
-      readonly type: 'ext4' | 'vfat';
+      readonly type: InstalledFilesystem['type'];
       readonly label: string;
       readonly uuid: string;
     }
@@ -71,26 +63,8 @@ export type DiskStep =
   | { readonly step: 'unmount'; readonly path: string }
   | { readonly step: 'erase'; readonly alias: string; readonly how: 'quick' };
 
-/** The smallest disk that the flat layout fits: 512 MiB for the ESP and 1.5 GiB for a root filesystem. */
-export const smallestDisk = 2 * 1024 ** 3;
-
-/**
- * The disk that is installed: the boot disk if it is named, else the first that is big enough.
- * Undefined when none can be told from the others by serial or WWN: disks are never named by /dev/sdX.
- */
-export function chooseTarget(disks: readonly TargetDisk[], bootDiskId: number | null): TargetDisk | undefined {
-  const named = disks.find((disk) => disk.id === bootDiskId);
-  const target = named ?? disks.find((disk) => disk.size >= smallestDisk && identityOf(disk) !== undefined);
-  return target && identityOf(target) !== undefined && target.size >= smallestDisk ? target : undefined;
-}
-
-/** What the agent finds a disk by: WWN before serial. */
-export function identityOf(disk: Pick<TargetDisk, 'serial' | 'wwn'>): string | undefined {
-  return disk.wwn || disk.serial || undefined;
-}
-
-/** Flat layout for both firmwares: bios_grub, ESP, ext4 root (one Debian tree boots under BIOS and UEFI). */
-export function planDeployment(model: DeploymentModel, target: TargetDisk): DiskStep[] {
+/** The disks as they are to be, one Debian tree on them that boots under BIOS and UEFI, and what it is told of itself. */
+export function planDeployment(model: DeploymentModel, { disks, filesystems, specials }: Installation): DiskStep[] {
   const marker = {
     step: 'marker',
     alias: 'target',
@@ -99,33 +73,48 @@ export function planDeployment(model: DeploymentModel, target: TargetDisk): Disk
     purpose: 'deploy',
     digest: model.image.sha256,
   } as const;
-  const root = filesystemUuid(model.operationId, target.id, 3);
-  const esp = vfatUuid(model.operationId, target.id);
+  const mounted = filesystems.flatMap((one) => (one.mount === null || one.type === 'swap' ? [] : [{ ...one, path: one.mount.path }]));
+  // Outer before inner. The ESP comes behind the tree: no tree has files for it, and FAT could not take their owners.
+  const mounts = mounted.toSorted((a, b) => (a.path < b.path ? -1 : 1)).filter((one) => one.type !== 'vfat');
+  const fats = mounted.filter((one) => one.type === 'vfat');
+  const boot = mounts.find((one) => one.path === '/boot') ?? mounts[0];
+  const mount = (one: (typeof mounted)[number]): DiskStep => ({
+    step: 'mount_partition',
+    alias: one.alias,
+    partition: one.partition,
+    path: one.path === '/' ? '/target' : `/target${one.path}`,
+  });
   return [
-    { step: 'disk', alias: 'target', match: identityOf(target) ?? '', size: target.size },
+    ...disks.map(({ alias, disk }): DiskStep => ({ step: 'disk', alias, match: identityOf(disk) ?? '', size: disk.size })),
     // Before anything else is changed: from here on the disk says whose half-written work it holds.
     { ...marker, phase: 'started' },
-    {
-      step: 'gpt',
-      alias: 'target',
-      partitions: [
-        { number: 1, type: 'bios_grub', size: '1MiB' },
-        { number: 2, type: 'esp', size: '512MiB' },
-        { number: 3, type: 'root', size: 'rest' },
-      ],
-    },
-    { step: 'filesystem', alias: 'target', partition: 2, type: 'vfat', label: 'ESP', uuid: esp },
-    { step: 'filesystem', alias: 'target', partition: 3, type: 'ext4', label: 'root', uuid: root },
-    { step: 'mount_partition', alias: 'target', partition: 3, path: '/target' },
+    ...disks.flatMap(({ alias, partitions }): DiskStep[] => (partitions.length === 0 ? [] : [{ step: 'gpt', alias, partitions }])),
+    ...filesystems.map(({ alias, partition, type, label, uuid }): DiskStep => ({
+      step: 'filesystem',
+      alias,
+      partition,
+      type,
+      label,
+      uuid,
+    })),
+    ...mounts.map(mount),
     { step: 'unpack', url: model.image.url, sha256: model.image.sha256, format: 'tar.zst', path: '/target' },
-    { step: 'mount_partition', alias: 'target', partition: 2, path: '/target/boot/efi' },
-    { step: 'write_file', path: '/target/etc/fstab', mode: '0644', content: fstab(root, esp) },
+    ...fats.map(mount),
+    { step: 'write_file', path: '/target/etc/fstab', mode: '0644', content: fstab(filesystems, specials) },
     { step: 'write_file', path: '/target/etc/hostname', mode: '0644', content: `${model.hostname}\n` },
     ...(model.seed.hosts.length === 0
       ? []
       : [{ step: 'write_file', path: '/target/etc/hosts', mode: '0644', content: hostsFile(model) } as const]),
     { step: 'write_file', path: '/target/etc/cloud/cloud.cfg.d/90_muster.cfg', mode: '0600', content: cloudConfig(model) },
-    { step: 'grub', alias: 'target', partition: 3, config: grubConfig(root, model) },
+    ...(model.network === undefined
+      ? []
+      : [{ step: 'write_file', path: `/target${model.network.path}`, mode: '0600', content: model.network.content } as const]),
+    {
+      step: 'grub',
+      alias: 'target',
+      partition: boot?.partition ?? 0,
+      config: grubConfig(mounts[0]?.uuid ?? '', boot?.path === '/boot', model),
+    },
     { step: 'boot_order', order: 'network-first' },
     { step: 'unmount', path: '/target' },
     { ...marker, phase: 'done' },
@@ -145,8 +134,24 @@ export function planErase(disks: readonly TargetDisk[]): DiskStep[] {
   });
 }
 
-function fstab(root: string, esp: string): string {
-  return `UUID=${root} / ext4 defaults,errors=remount-ro 0 1\nUUID=${esp} /boot/efi vfat umask=0077,nofail 0 2\n`;
+/** Options of a mount that nobody gave options for. */
+function usualOptions({ type, mount }: InstalledFilesystem): string {
+  if (type === 'swap') return 'sw';
+  if (mount?.path === '/') return 'defaults,errors=remount-ro';
+  return mount?.path === '/boot/efi' ? 'umask=0077,nofail' : 'defaults';
+}
+
+/** The root first, then by path, so that outer mounts come before inner ones. */
+function fstab(filesystems: readonly InstalledFilesystem[], specials: Installation['specials']): string {
+  const onDisks = filesystems.flatMap((one) => {
+    if (one.mount === null) return [];
+    const pass = one.type === 'swap' || one.type === 'xfs' ? 0 : one.mount.path === '/' ? 1 : 2;
+    const path = one.type === 'swap' ? 'none' : one.mount.path;
+    return [{ path, line: `UUID=${one.uuid} ${path} ${one.type} ${one.mount.options ?? usualOptions(one)} 0 ${pass}` }];
+  });
+  const others = specials.map(({ type, path, options }) => ({ path, line: `${type} ${path} ${type} ${options ?? 'defaults'} 0 0` }));
+  const lines = [...onDisks, ...others].toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return lines.map(({ line }) => `${line}\n`).join('');
 }
 
 /** A name on several lines has all their addresses (`multi on` is Debian's host.conf and glibc's default), and they are tried in turn. */
@@ -162,14 +167,16 @@ function hostsFile(model: DeploymentModel): string {
   ].join('\n');
 }
 
-function grubConfig(root: string, model: DeploymentModel): string {
+/** `apart`: /boot is a file system of its own, and files are named from there. */
+function grubConfig(root: string, apart: boolean, model: DeploymentModel): string {
+  const at = (path: string) => (apart ? path.replace(/^\/boot(?=\/)/, '') : path);
   return [
     'set timeout=0',
     'serial --unit=0 --speed=115200',
     'terminal_input console serial',
     'terminal_output console serial',
-    `linux ${model.image.kernel} root=UUID=${root} ro ${model.kernelParameters}`,
-    `initrd ${model.image.initrd}`,
+    `linux ${at(model.image.kernel)} root=UUID=${root} ro ${model.kernelParameters}`,
+    `initrd ${at(model.image.initrd)}`,
     'boot',
     '',
   ].join('\n');
@@ -191,16 +198,4 @@ function cloudConfig(model: DeploymentModel): string {
   };
   const lines = Object.entries(config).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`);
   return `#cloud-config\n${lines.join('')}`;
-}
-
-/** A UUID (RFC 9562 version 8) that is the same each time this operation is planned, so that an interrupted write may go on. */
-function filesystemUuid(operation: number, disk: number, partition: number): string {
-  const hex = createHash('sha256').update(`${operation} ${disk} ${partition}`).digest('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(12, 15)}-a${hex.slice(15, 18)}-${hex.slice(18, 30)}`;
-}
-
-/** FAT has 32 bits of volume id, written `XXXX-XXXX`. */
-function vfatUuid(operation: number, disk: number): string {
-  const hex = ((operation * 31 + disk) % 2 ** 32).toString(16).padStart(8, '0').toUpperCase();
-  return `${hex.slice(0, 4)}-${hex.slice(4)}`;
 }

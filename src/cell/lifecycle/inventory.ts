@@ -2,6 +2,7 @@
 import { Compile } from 'typebox/compile';
 import { Inventory } from '../../contract/inventory.ts';
 import type { FoundMachine } from '../db/inventory-store.ts';
+import { foundHardware } from './found-hardware.ts';
 import { usableUuid } from '../db/machine-identity.ts';
 
 const check = Compile(Inventory);
@@ -80,6 +81,7 @@ function foundMachine(inventory: Inventory): { found: FoundMachine } | { problem
         speed: Math.max(0, nic.speed_mbps ?? 0),
         boot: nic.boot ?? false,
       })),
+      hardware: foundHardware(inventory),
     },
   };
 }

@@ -5,15 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import {
-  chooseTarget,
-  planDeployment,
-  planErase,
-  smallestDisk,
-  type DeploymentModel,
-  type DiskStep,
-  type TargetDisk,
-} from './disk-plan.ts';
+import { chooseTarget, flatInstallation, smallestDisk, type TargetDisk } from '../storage/installation.ts';
+import { planDeployment as planInstalled, planErase, type DeploymentModel, type DiskStep } from './disk-plan.ts';
 import { renderPlan } from './plan-script.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'muster-plan-'));
@@ -56,14 +49,13 @@ const hostile = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 30 }).map((text) => text.replaceAll('\0', 'x').toWellFormed()),
 );
 const target = (serial: string): TargetDisk => ({ id: 1_700_000_000_003, name: 'vda', serial, wwn: null, size: 8 * 1024 ** 3 });
-const model = (word: string, disk: TargetDisk): DeploymentModel => ({
+const planDeployment = (given: DeploymentModel, disk: TargetDisk) => planInstalled(given, flatInstallation(disk, given.operationId));
+const model = (word: string): DeploymentModel => ({
   systemId: '4y3hk7f',
   hostname: word,
   fqdn: `${word}.example`,
   operationId: 1_700_000_000_001,
   image: { sha256: 'a'.repeat(64), url: `http://10.0.0.1/${word}`, kernel: '/boot/vmlinuz', initrd: '/boot/initrd.img', reports: true },
-  disks: [disk],
-  bootDiskId: null,
   kernelParameters: 'console=ttyS0',
   seed: { metadataUrl: 'http://m/', statusUrl: `http://s/${word}`, consumerKey: word, tokenKey: word, tokenSecret: word, hosts: [] },
 });
@@ -72,7 +64,7 @@ test('hostile words arrive as words', () => {
   fc.assert(
     fc.property(hostile, hostile, (word, serial) => {
       const disk = target(serial);
-      const steps = planDeployment(model(word, disk), disk);
+      const steps = planDeployment(model(word), disk);
       const seen = calls(renderPlan(steps));
       expect(seen.map(([name]) => name)).toEqual(steps.map((step) => step.step));
       expect(seen[0]).toEqual(['disk', 'target', serial, String(disk.size)]);
@@ -94,8 +86,8 @@ test('hostile words arrive as words', () => {
 
 test('the plan marks before it writes, marks done last, and is the same each time', () => {
   const disk = target('s1');
-  const one = planDeployment(model('m', disk), disk);
-  expect(renderPlan(planDeployment(model('m', disk), disk))).toBe(renderPlan(one));
+  const one = planDeployment(model('m'), disk);
+  expect(renderPlan(planDeployment(model('m'), disk))).toBe(renderPlan(one));
   expect(one.slice(0, 2).map((step) => step.step)).toEqual(['disk', 'marker']);
   expect(one.at(-1)).toMatchObject({ step: 'marker', phase: 'done', digest: 'a'.repeat(64) });
   const at = (name: DiskStep['step']) => one.findIndex((step) => step.step === name);
@@ -115,9 +107,7 @@ test('filesystems of different operations and disks differ, also with the large 
       fc.pre(a !== c || b !== d);
       const uuid = (operationId: number, diskId: number) => {
         const disk = { ...target('s'), id: diskId };
-        return planDeployment({ ...model('m', disk), operationId }, disk).flatMap((step) =>
-          step.step === 'filesystem' ? [step.uuid] : [],
-        );
+        return planDeployment({ ...model('m'), operationId }, disk).flatMap((step) => (step.step === 'filesystem' ? [step.uuid] : []));
       };
       const [esp, root] = uuid(a, b);
       expect(root).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/);

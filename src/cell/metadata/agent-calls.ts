@@ -7,6 +7,8 @@ import { openFinding } from '../db/finding-store.ts';
 import { disksOf, saveAccounts } from '../db/inventory-store.ts';
 import { findByIdentity } from '../db/machine-identity.ts';
 import { machineFacts, rescueCheckIn } from '../db/metadata-store.ts';
+import { readNetworkModel } from '../db/network-model.ts';
+import { storageToInstall } from '../db/storage-store.ts';
 import { hasten } from '../db/operation-store.ts';
 import { claimTicket, heartbeat, mintCredential, spendTicket, ticketByNonce } from '../db/ticket-store.ts';
 import { LostRace } from '../db/cell-db.ts';
@@ -93,12 +95,15 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
     'AgentClaim.create': async ({ params, caller }) => {
       const nonce = boundNonce(caller, params.boot_id);
       const seen = readDiskReport(params.disk);
-      const [ticket, machine, disks] = await Promise.all([
+      const [ticket, machine, disks, network, planned] = await Promise.all([
         ticketByNonce(database.db, nonce),
         machineFacts(database.db, caller.systemId),
         disksOf(database.db, caller.systemId),
+        readNetworkModel(database.db, caller.systemId),
+        storageToInstall(database.db, caller.systemId),
       ]);
-      if (!ticket || !machine || ticket.system_id !== caller.systemId) throw fail('claim_refused', { text: 'There is no such ticket.' });
+      if (!ticket || !machine || !network || !planned || ticket.system_id !== caller.systemId)
+        throw fail('claim_refused', { text: 'There is no such ticket.' });
       // What was granted is given again, whatever the disks look like by now.
       if (ticket.live && ticket.boot_id === params.boot_id && isGranted(ticket.plan)) return ticket.plan.script;
       const system = systemCredential(secretKey, machine.system_id, ticket.operation_id);
@@ -108,6 +113,8 @@ export function agentHandlers(context: MetadataContext): Handlers<AgentRoutes> {
         machine,
         disks,
         seen,
+        ...planned,
+        network,
         serviceUrls: context.serviceUrls,
         systemCredential: system,
       });

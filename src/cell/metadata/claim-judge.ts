@@ -1,6 +1,9 @@
 import type { DiskRow } from '../db/inventory-store.ts';
 import type { LiveTicket } from '../db/ticket-store.ts';
 import type { MachineFacts } from '../db/metadata-store.ts';
+import type { StoredDevice } from '../db/storage-store.ts';
+import type { Storage } from '../storage/model.ts';
+import type { NetworkModel } from '../db/network-model.ts';
 import type { MachineCredential } from './machine-credential.ts';
 import type { ReportedDisk } from './disk-report.ts';
 
@@ -10,7 +13,10 @@ export interface ClaimCase {
   readonly bootId: string;
   readonly machine: MachineFacts;
   readonly disks: readonly DiskRow[];
+  readonly storage: Storage<StoredDevice>;
+  readonly firmware: '' | 'bios' | 'uefi';
   readonly seen: readonly ReportedDisk[];
+  readonly network: NetworkModel;
   readonly serviceUrls: readonly string[];
   readonly systemCredential: MachineCredential;
 }
@@ -19,7 +25,7 @@ export type ClaimVerdict =
   | { readonly granted: true; readonly script: string }
   | {
       readonly granted: false;
-      readonly reason: 'ticket' | 'boot' | 'missing_disk' | 'foreign_data';
+      readonly reason: 'ticket' | 'boot' | 'missing_disk' | 'foreign_data' | 'storage';
       readonly text: string;
       readonly disk: string;
     };

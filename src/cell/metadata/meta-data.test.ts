@@ -88,6 +88,7 @@ describe('meta-data', () => {
     const cloud = Buffer.from(/write_file '[^']*90_muster.cfg' '0600' '([^']*)'/.exec(script)?.[1] ?? '', 'base64').toString();
     for (const word of system.split(':')) expect(cloud).toContain(word);
     cell.door.keys['ann'] = ['ssh-ed25519 AAAA one', 'ssh-rsa BBBB two'];
+    cell.door.certificates['ann'] = ['one\n', 'two\n'];
     const ask = { key: system, address: '203.0.113.9' };
     expect((await cell.get('/MAAS/metadata/')).text.split('\n')).toContain('latest');
     expect((await cell.get(latest, ask)).text.split('\n')).toEqual(['maas-commissioning-scripts', 'meta-data', 'user-data']);
@@ -96,10 +97,13 @@ describe('meta-data', () => {
       'local-hostname',
       'public-keys',
       'vendor-data',
+      'x509',
     ]);
     expect((await cell.get(`${latest}meta-data/instance-id`, ask)).text).toBe(machine.systemId);
     expect((await cell.get('/MAAS/metadata/2012-03-01/meta-data/local-hostname', ask)).text).toMatch(/^m\d+\.c17\.example$/);
     expect((await cell.get(`${latest}meta-data/public-keys`, ask)).text).toBe('ssh-ed25519 AAAA one\nssh-rsa BBBB two\n');
+    expect((await cell.get(`${latest}meta-data/x509`, ask)).text).toBe('one\ntwo\n');
+    cell.door.certificates = {};
     expect((await cell.get(`${latest}meta-data/vendor-data`, ask)).headers['content-type']).toContain('yaml');
     for (const path of [
       `${latest}meta-data/x509`,

@@ -30,11 +30,13 @@ export function metaDataHandlers(context: MetadataContext): Handlers<MetaDataRou
 
   function items(machine: MachineFacts): Map<string, string> {
     const keys = machine.owner === null ? [] : door.publicKeysOf(machine.owner);
+    const certificates = machine.owner === null ? [] : door.certificatesOf(machine.owner);
     const facts: [string, string][] = [
       ['instance-id', machine.system_id],
       ['local-hostname', machine.fqdn],
       ...(keys.length > 0 ? [['public-keys', keys.map((key) => `${key}\n`).join('')] as [string, string]] : []),
       ['vendor-data', vendorData()],
+      ...(certificates.length > 0 ? [['x509', certificates.join('')] as [string, string]] : []),
     ];
     return new Map(facts);
   }

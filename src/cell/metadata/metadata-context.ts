@@ -11,6 +11,8 @@ import type { ClaimJudge } from './claim-judge.ts';
 export interface MetadataDoor {
   /** SSH keys of a user, one line each; empty for none. */
   publicKeysOf(username: string): readonly string[];
+  /** SSL keys of a user: certificates in PEM. */
+  certificatesOf(username: string): readonly string[];
   /** The script with this name: built in or global; undefined when it is not known any more. */
   script(name: string): { readonly content: string; readonly timeoutSeconds: number } | undefined;
   /** Judge a claim and plan the disks (lifecycle's pure functions). */

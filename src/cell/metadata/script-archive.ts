@@ -1,5 +1,5 @@
 /** The archive of scripts that a machine is to run: MAAS's `index.json`, and the same as `index.tsv` for an agent in sh. */
-import { tar } from './tar.ts';
+import { tar } from '../../http/tar.ts';
 
 export interface ScriptToRun {
   readonly resultId: number;

@@ -245,3 +245,73 @@ test('a script that was retired since the operation began is skipped, and the re
   );
   expect(told.rows.map((event) => event.description)).toContain('retired-since is retired and was skipped');
 });
+
+async function ofLshw() {
+  const started = await commissioning();
+  const row = await cell.database.db
+    .selectFrom('script_result')
+    .select('operation_id')
+    .where('system_id', '=', started.machine.systemId)
+    .executeTakeFirstOrThrow();
+  const { id } = await cell.database.db
+    .insertInto('script_result')
+    .values({ system_id: started.machine.systemId, operation_id: row.operation_id, name: '60-muster-lshw', type: 0 })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  const print = (out: string) =>
+    signal(
+      started.key,
+      { script_result_id: String(id), name: '60-muster-lshw', status: 'WORKING', exit_status: '0' },
+      { '60-muster-lshw.out': out },
+    );
+  const kept = () =>
+    cell.database.db.selectFrom('machine_hardware').select('lshw').where('system_id', '=', started.machine.systemId).executeTakeFirst();
+  const open = () =>
+    cell.database.db
+      .selectFrom('finding')
+      .select('text')
+      .where('kind', '=', 'unreadable_hardware')
+      .where('system_id', '=', started.machine.systemId)
+      .where('resolved', 'is', null)
+      .execute();
+  const state = async () =>
+    (await cell.database.db.selectFrom('script_result').select('status').where('id', '=', id).executeTakeFirstOrThrow()).status;
+  return { ...started, print, kept, open, state };
+}
+
+test('what lshw prints is kept; the same again is no news', async () => {
+  const { print, kept, open, state } = await ofLshw();
+  const xml = '<?xml version="1.0" standalone="yes" ?>\n<list><node id="x" class="system"/></list>\n';
+  expect((await print(xml)).status).toBe(200);
+  expect((await kept())?.lshw?.toString()).toBe(xml);
+  expect((await print(xml)).status).toBe(200);
+  expect([await open(), await state()]).toEqual([[], 2]);
+});
+
+test.each([
+  ['a bomb', `<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><list>&b;</list>`],
+  ['no XML', 'Segmentation fault\n'],
+  ['cut off', '<list><node id="x">'],
+  ['too large', `<list>${'x'.repeat(1_000_000)}</list>`],
+  ['a ladder', '<a>'.repeat(20_000) + '</a>'.repeat(20_000)],
+])('lshw that prints %s is a finding, and neither an error nor an end of commissioning', async (_why, out) => {
+  const { print, kept, open, state, boot, key } = await ofLshw();
+  const good = '<list/>';
+  await print(good);
+  expect((await print(out)).status).toBe(200);
+  expect((await kept())?.lshw?.toString()).toBe(good);
+  expect(await open()).toHaveLength(1);
+  expect(await state()).toBe(2);
+  // The next good one ends the finding.
+  await print('<list><node/></list>');
+  expect(await open()).toEqual([]);
+  expect((await spend(boot, key)).status).toBe(200);
+});
+
+test('an agent that has no lshw prints nothing, and what was known stays', async () => {
+  const { print, kept, open, state } = await ofLshw();
+  await print('<list/>');
+  expect((await print('')).status).toBe(200);
+  expect((await kept())?.lshw?.toString()).toBe('<list/>');
+  expect([await open(), await state()]).toEqual([[], 2]);
+});

@@ -4,22 +4,46 @@ import type { Handlers } from '../../http/handler.ts';
 import type { UploadedFile } from '../../http/form.ts';
 import { bytes, nothing } from '../../http/reply.ts';
 import { record } from '../db/event-store.ts';
+import { openFinding, resolveFindings } from '../db/finding-store.ts';
+import { saveHardware, saveLshw } from '../db/hardware-store.ts';
 import { saveInventory } from '../db/inventory-store.ts';
 import { machineFacts } from '../db/metadata-store.ts';
-import { scriptEnded, scriptStarted, scriptStates, skipScripts, unfinishedScripts } from '../db/script-result-store.ts';
-import { inventoryScript } from '../../global/built-in-scripts.ts';
+import { resultName, scriptEnded, scriptStarted, scriptStates, skipScripts, unfinishedScripts } from '../db/script-result-store.ts';
+import { inventoryScript, lshwScript } from '../../global/built-in-scripts.ts';
 import { checkVersion } from './meta-data.ts';
 import type { MetadataContext } from './metadata-context.ts';
 import type { ReadInventory } from './read-inventory.ts';
+import { layOut } from './lay-out.ts';
+import { layoutNamed } from '../storage/layouts.ts';
 import { scriptArchive, type ScriptToRun } from './script-archive.ts';
 
 /** The largest output that is kept of one script, in bytes. */
 const largestOutput = 1024 * 1024;
 const folders = ['commissioning', 'deployment', 'testing', 'release', 'deployment'] as const;
 
+/** The largest document of lshw that is taken, in bytes; one of that size and more may have been cut off at {@link largestOutput}. */
+const largestLshw = 1_000_000;
+
+/** Door: what is wrong with a hardware document; undefined when nothing is. Bytes from a machine: judged where they can hold up nobody. */
+export interface HardwareJudge {
+  refuseXml(lshw: string): Promise<string | undefined>;
+}
+
+async function refuseLshw(judge: HardwareJudge, printed: Buffer): Promise<string | undefined> {
+  if (printed.byteLength > largestLshw) return `it is larger than ${largestLshw} bytes`;
+  try {
+    return await judge.refuseXml(new TextDecoder('utf-8', { fatal: true }).decode(printed));
+  } catch (error) {
+    if (error instanceof TypeError) return 'it is not UTF-8';
+    throw error;
+  }
+}
+
 export function scriptHandlers(
   context: MetadataContext,
   readInventory: ReadInventory,
+  hardware: HardwareJudge,
+  defaultLayout: () => string,
 ): Handlers<'MaasScripts.read' | 'Metadata.signal' | 'Metadata.netboot_off' | 'Metadata.netboot_on'> {
   const { database, door } = context;
   return {
@@ -63,15 +87,34 @@ export function scriptHandlers(
         runtime: params.runtime === undefined ? null : String(params.runtime),
         ...outputs(files, params.name),
       };
+      // Read before the transaction: a thread of its own does it, and it may take a second.
+      const printed = report.stdout.byteLength > 0 ? report.stdout : report.output;
+      const isLshw = (await resultName(database.db, systemId, id)) === lshwScript && status === scriptStates.passed;
+      // An agent from before there was lshw prints nothing.
+      const unreadable = isLshw && printed.byteLength > 0 ? await refuseLshw(hardware, printed) : undefined;
       door.killPoint('signal:before');
       await database.transaction(async (tx) => {
         const name = await scriptEnded(tx, systemId, { ...report, status });
         if (name === undefined) throw fail('not_found', { what: 'script result' });
+        if (unreadable !== undefined)
+          await openFinding(tx, {
+            kind: 'unreadable_hardware',
+            subject: systemId,
+            systemId,
+            data: { system_id: systemId, reason: unreadable },
+          });
+        else if (isLshw && printed.byteLength > 0) {
+          await saveLshw(tx, systemId, printed);
+          await resolveFindings(tx, 'unreadable_hardware', [systemId]);
+        }
         let problem = status === scriptStates.passed ? undefined : `${name} ended with ${exit}${params.error ? `: ${params.error}` : ''}`;
         if (name === inventoryScript && status === scriptStates.passed) {
-          const reading = readInventory(report.stdout.byteLength > 0 ? report.stdout : report.output);
-          if ('found' in reading) await saveInventory(tx, systemId, reading.found);
-          else {
+          const reading = readInventory(printed);
+          if ('found' in reading) {
+            await saveInventory(tx, systemId, reading.found);
+            await layOut(tx, systemId, layoutNamed(defaultLayout()));
+            if (reading.found.hardware) await saveHardware(tx, systemId, reading.found.hardware);
+          } else {
             problem = reading.problem;
             await scriptEnded(tx, systemId, { ...report, status: scriptStates.failed, stderr: Buffer.from(reading.problem) });
           }

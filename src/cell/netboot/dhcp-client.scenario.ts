@@ -40,6 +40,7 @@ function read(bytes: Buffer) {
     file: bytes.subarray(108, 236).toString('latin1').split('\0')[0] || options.get(67)?.toString('latin1') || '',
     vendor: options.get(60)?.toString('latin1') ?? '',
     hostname: options.get(12)?.toString('latin1') ?? '',
+    tftp: options.get(66)?.toString('latin1') ?? '',
     ipxe: options.get(175)?.toString('hex') ?? '',
     server: options.get(54),
     hardware: bytes.subarray(28, 34),

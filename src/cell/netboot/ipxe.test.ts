@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bootAsker, macAddress } from './boot-asker.ts';
 import { renderEnvironment, renderLocal, renderOff, renderRetry, startScript } from './ipxe.ts';
+import { settingRules } from '../../contract/resources/setting-rules.ts';
 import { encodeParameters, parseParameters, refuseParameters } from './kernel-parameters.ts';
 
 const digest = 'ab'.repeat(32);
@@ -51,6 +52,23 @@ test('a command line longer than the kernel takes is refused, operator’s optio
   expect(refuseParameters(Array.from({ length: 9 }, (_, i) => [`p${i}`, 'x'.repeat(250)] as const))).toContain('the limit is 2047');
   expect(parseParameters('  console=ttyS0,115200 quiet  a=b=c ')).toEqual([['console', 'ttyS0,115200'], ['quiet'], ['a', 'b=c']]);
   expect(() => parseParameters('quiet x=$(reboot)')).toThrow(RangeError);
+});
+
+test('whatever the setting kernel_opts may be can be put on a command line', () => {
+  const { pattern } = settingRules.kernel_opts;
+  const tokens = fc.array(fc.oneof(word, fc.constantFrom(' ', '=', 'a', '${x}', 'a=b')), { maxLength: 12 });
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        tokens.map((some) => some.join('')),
+        fc.stringMatching(/^( *[a-z.]{1,9}(=[a-z,:/]{0,9})?)( +[a-z]{1,9}){0,9} *$/),
+      ),
+      (text) => {
+        if (new RegExp(pattern, 'u').test(text)) expect(encodeParameters(parseParameters(text))).toBe(text.trim().replace(/ +/g, ' '));
+      },
+    ),
+    { numRuns: 1000 },
+  );
 });
 
 test('file names and digests that could leave their place are refused', () => {

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { NetworkPlan, SubnetPlan, VlanPlan } from './network-plan.ts';
 import { clientClasses, type BootService } from './kea-classes.ts';
-import type { Json, JsonObject } from './dhcp-snippet.ts';
+import { withSnippets, type Json, type JsonObject } from './dhcp-snippet.ts';
 import { pairSettings, type KeaPair } from './kea-pair.ts';
 import { keaSubnet } from './kea-subnet.ts';
 
@@ -63,7 +63,17 @@ function network(vlan: VlanPlan, taken: Taken, problems: string[]): JsonObject |
 
 /** The same network without operators' snippets: what is used when Kea refuses one of them. */
 export function withoutSnippets(plan: NetworkPlan): NetworkPlan {
-  return { vlans: plan.vlans.map((vlan) => ({ ...vlan, subnets: vlan.subnets.map((subnet) => ({ ...subnet, snippets: [] })) })) };
+  const plain = (subnet: SubnetPlan): SubnetPlan => ({
+    ...subnet,
+    snippets: [],
+    ranges: subnet.ranges.map((range) => ({ ...range, snippets: [] })),
+    reservations: subnet.reservations.map((host) => ({ ...host, snippets: [] })),
+  });
+  return { vlans: plan.vlans.map((vlan) => ({ ...vlan, subnets: vlan.subnets.map(plain) })) };
+}
+
+function leaseTimes(seconds: number): JsonObject {
+  return { 'valid-lifetime': seconds, 'renew-timer': Math.floor(seconds / 2), 'rebind-timer': Math.floor((seconds * 7) / 8) };
 }
 
 /** Renders it. Never throws on a plan. */
@@ -89,9 +99,7 @@ export function renderKeaConfig(plan: NetworkPlan, settings: KeaSettings): KeaCo
     'interfaces-config': { interfaces: [...interfaces].sort(), 'dhcp-socket-type': 'raw', 're-detect': true },
     'control-socket': { 'socket-type': 'unix', 'socket-name': settings.controlSocket },
     'lease-database': { type: 'memfile', persist: true, name: settings.leaseFile, 'lfc-interval': 3600 },
-    'valid-lifetime': settings.leaseTime,
-    'renew-timer': Math.floor(settings.leaseTime / 2),
-    'rebind-timer': Math.floor((settings.leaseTime * 7) / 8),
+    ...withSnippets(leaseTimes(settings.leaseTime), plan.snippets ?? [], 'global', 'every subnet', problems),
     // A machine is its MAC: firmware, agent and installed system send different client ids and must get the same address.
     'match-client-id': false,
     'host-reservation-identifiers': ['hw-address'],

@@ -100,6 +100,21 @@ await kea.applied(await kea.push(plan([one, two], [{ name: 'wrong', json: '{"opt
 seen['wrong snippet'] = troubles.slice(before);
 seen['reserved beside a wrong snippet'] = await ask(two.mac);
 
+const saying = (data: string): Snippet => ({ name: data, json: `{"option-data":[{"name":"tftp-server-name","data":"${data}"}]}` });
+const placed = plan([{ ...one, snippets: [saying('host')] }, two]);
+const [vlan] = placed.vlans;
+const [subnet] = vlan!.subnets;
+const inPool = { ...subnet!, ranges: subnet!.ranges.map((range) => ({ ...range, snippets: [saying('pool')] })) };
+await kea.applied(await kea.push({ snippets: [saying('every')], vlans: [{ ...vlan!, subnets: [inPool] }] }));
+seen['of a host'] = await ask(one.mac);
+seen['of a pool'] = await ask('52:54:00:00:00:08');
+seen['of everything'] = await ask(two.mac);
+seen['a good snippet'] = await kea.refusesSnippet('{"valid-lifetime":120,"option-data":[{"name":"ntp-servers","data":"10.66.0.9"}]}');
+seen['bad snippets'] = [
+  await kea.refusesSnippet('{"option-data":[{"name":"no-such-option","data":"x"}]}'),
+  await kea.refusesSnippet('{"option-data":[{"name":"ntp-servers","data":"nine"}]}'),
+];
+
 seen['differences'] = await kea.differences();
 const socket = join(folder, 'kea4.sock');
 const foreign = JSON.parse(await readFile(join(folder, 'kea-dhcp4.json'), 'utf8')) as { Dhcp4: Record<string, never> };

@@ -62,6 +62,15 @@ test('a snippet that Kea refuses is left out and told; new machines get their ad
   expect(seen['reserved beside a wrong snippet']).toMatchObject({ address: '10.66.1.7' });
 });
 
+test('snippets reach a host, a pool and everything, the nearest first; Kea judges one without taking it', () => {
+  expect(seen['of a host']).toMatchObject({ address: '10.66.1.6', tftp: 'host' });
+  expect(seen['of a pool']).toMatchObject({ tftp: 'pool' });
+  expect(seen['of everything']).toMatchObject({ address: '10.66.1.7', tftp: 'every' });
+  // JSON knows no undefined.
+  expect(Object.keys(seen)).not.toContain('a good snippet');
+  expect(seen['bad snippets']).toEqual([expect.stringContaining('no-such-option'), expect.stringContaining('nine')]);
+});
+
 test('a configuration changed by somebody else is seen and put right', () => {
   expect(seen['differences']).toEqual([]);
   expect(seen['somebody else']).toEqual([

@@ -38,6 +38,8 @@ export interface KeaServer {
   /** Resolves when the configuration with this hash, or a later one, is what Kea runs. @throws Error when it is refused or late. */
   applied(hash: string, withinMs?: number): Promise<void>;
   leases(): Promise<readonly Lease[]>;
+  /** Why Kea would not take a configuration with this piece in it; undefined when it would. Nothing is changed. @throws Error when it does not answer. */
+  refusesSnippet(json: string): Promise<string | undefined>;
   /** What differs between derived and running, in sentences; empty when nothing does. */
   differences(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -310,6 +312,11 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions, wit
         const woken = new Promise<void>((resolve) => waiters.push(resolve));
         await Promise.race([woken, sleep(Math.min(left, 1000))]);
       }
+    },
+    async refusesSnippet(json) {
+      const trial = await render({ ...withoutSnippets(latest), snippets: [{ name: 'trial', json }] });
+      const tested = await keaCommand(socket, 'config-test', trial.value);
+      return tested.result === 0 ? undefined : tested.text;
     },
     async leases() {
       const found: Lease[] = [];

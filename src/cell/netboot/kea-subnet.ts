@@ -1,8 +1,8 @@
 /** One subnet in Kea's words: pools, options, reservations by MAC. What does not fit is left out and named. */
 import { formatIpv4, isHostOf, parseIpv4, parseSubnet, type Ipv4Subnet } from '../../contract/ipv4.ts';
-import type { SubnetPlan, VlanPlan } from './network-plan.ts';
+import type { Snippet, SubnetPlan, VlanPlan } from './network-plan.ts';
 import { macAddress } from './boot-asker.ts';
-import { parseSnippet, type Json, type JsonObject } from './dhcp-snippet.ts';
+import { withSnippets, type Json, type JsonObject } from './dhcp-snippet.ts';
 
 const rowsPerCell = 100_000_000_000;
 const label = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/i;
@@ -13,24 +13,27 @@ function isName(text: string): boolean {
 }
 
 function pools(subnet: SubnetPlan, net: Ipv4Subnet, problems: string[]): Json[] {
-  const accepted: { start: number; end: number }[] = [];
+  const accepted: { start: number; end: number; snippets: readonly Snippet[] }[] = [];
   const ranges = subnet.ranges
-    .map(({ start, end }) => ({ start: parseIpv4(start), end: parseIpv4(end), text: `${start}-${end}` }))
+    .map(({ start, end, snippets = [] }) => ({ start: parseIpv4(start), end: parseIpv4(end), text: `${start}-${end}`, snippets }))
     .sort((a, b) => (a.start ?? -1) - (b.start ?? -1) || (a.end ?? -1) - (b.end ?? -1));
-  for (const { start, end, text } of ranges) {
+  for (const { start, end, text, snippets } of ranges) {
     if (start === undefined || end === undefined || end < start || !isHostOf(net, start) || !isHostOf(net, end)) {
       problems.push(`subnet ${subnet.cidr}: the range ${JSON.stringify(text)} does not lie in it`);
     } else if (start <= (accepted.at(-1)?.end ?? -1)) {
       problems.push(`subnet ${subnet.cidr}: the range ${text} overlaps another`);
-    } else accepted.push({ start, end });
+    } else accepted.push({ start, end, snippets });
   }
-  return accepted.map(({ start, end }) => ({ pool: `${formatIpv4(start)}-${formatIpv4(end)}` }));
+  return accepted.map(({ start, end, snippets }) => {
+    const pool = `${formatIpv4(start)}-${formatIpv4(end)}`;
+    return withSnippets({ pool }, snippets, 'range', `range ${pool}`, problems);
+  });
 }
 
 function reservations(subnet: SubnetPlan, net: Ipv4Subnet, problems: string[]): Json[] {
   const macs = new Set<string>();
   const addresses = new Set<number>();
-  const accepted: { mac: string; address: number; hostname: string | undefined }[] = [];
+  const accepted: { mac: string; address: number; hostname: string | undefined; snippets: readonly Snippet[] }[] = [];
   const keyed = subnet.reservations.map((row) => ({ ...row, key: `${row.mac.toLowerCase()} ${row.address} ${row.hostname ?? ''}` }));
   for (const row of keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))) {
     const mac = macAddress(row.mac);
@@ -45,16 +48,15 @@ function reservations(subnet: SubnetPlan, net: Ipv4Subnet, problems: string[]): 
       addresses.add(address);
       const good = row.hostname === undefined || isName(row.hostname);
       if (!good) problems.push(`${what}: ${JSON.stringify(row.hostname)} is no host name, so it is left out`);
-      accepted.push({ mac, address, hostname: good ? row.hostname : undefined });
+      accepted.push({ mac, address, hostname: good ? row.hostname : undefined, snippets: row.snippets ?? [] });
     }
   }
   return accepted
     .sort((a, b) => a.address - b.address)
-    .map(({ mac, address, hostname }) => ({
-      'hw-address': mac,
-      'ip-address': formatIpv4(address),
-      ...(hostname === undefined ? {} : { hostname }),
-    }));
+    .map(({ mac, address, hostname, snippets }) => {
+      const host = { 'hw-address': mac, 'ip-address': formatIpv4(address), ...(hostname === undefined ? {} : { hostname }) };
+      return withSnippets(host, snippets, 'node', `host ${mac}`, problems);
+    });
 }
 
 function addressList(what: string, texts: readonly string[], subnet: SubnetPlan, problems: string[]): string[] {
@@ -86,10 +88,6 @@ function options(subnet: SubnetPlan, vlan: VlanPlan, net: Ipv4Subnet, problems: 
   return found;
 }
 
-function sameOption(a: JsonObject, b: JsonObject): boolean {
-  return a['name'] !== undefined && a['name'] === b['name'] && a['space'] === b['space'];
-}
-
 /** The subnet for Kea with its Kea id; undefined when it cannot be served at all. */
 export function keaSubnet(subnet: SubnetPlan, vlan: VlanPlan, problems: string[]): { id: number; subnet: JsonObject } | undefined {
   const net = parseSubnet(subnet.cidr);
@@ -108,19 +106,8 @@ export function keaSubnet(subnet: SubnetPlan, vlan: VlanPlan, problems: string[]
     problems.push(`subnet ${subnet.cidr}: VLAN ${vlan.id} has neither an interface of this host nor a relay, so there is no DHCP on it`);
     return undefined;
   }
-  let settings: JsonObject = {};
-  let optionData = options(subnet, vlan, net, problems);
-  for (const snippet of subnet.snippets) {
-    const parsed = parseSnippet(snippet);
-    if ('refused' in parsed) {
-      problems.push(`subnet ${subnet.cidr}: the snippet ${JSON.stringify(snippet.name)} is left out: ${parsed.refused}`);
-      continue;
-    }
-    const { 'option-data': more = [], ...times } = parsed.settings;
-    settings = { ...settings, ...times };
-    const added = more as readonly JsonObject[];
-    optionData = [...optionData.filter((option) => !added.some((other) => sameOption(option, other))), ...added];
-  }
+  const own = { 'option-data': options(subnet, vlan, net, problems) };
+  const { 'option-data': optionData = [], ...settings } = withSnippets(own, subnet.snippets, 'subnet', `subnet ${subnet.cidr}`, problems);
   return {
     id,
     subnet: {

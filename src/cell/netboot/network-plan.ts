@@ -4,6 +4,8 @@
  */
 
 export interface NetworkPlan {
+  /** For every subnet. */
+  readonly snippets?: readonly Snippet[];
   readonly vlans: readonly VlanPlan[];
 }
 
@@ -27,18 +29,25 @@ export interface SubnetPlan {
   /** Addresses of DHCP relays that forward for this subnet. */
   readonly relays: readonly string[];
   /** Dynamic ranges, both ends included. */
-  readonly ranges: readonly { readonly start: string; readonly end: string }[];
+  readonly ranges: readonly DynamicRange[];
   readonly reservations: readonly Reservation[];
   readonly snippets: readonly Snippet[];
+}
+
+export interface DynamicRange {
+  readonly start: string;
+  readonly end: string;
+  readonly snippets?: readonly Snippet[];
 }
 
 export interface Reservation {
   readonly mac: string;
   readonly address: string;
   readonly hostname?: string;
+  readonly snippets?: readonly Snippet[];
 }
 
-/** A piece of Kea's JSON for one subnet, written by an operator: options and lifetimes only. */
+/** A piece of Kea's JSON, written by an operator: options, and where it is for everything or for a subnet, lifetimes. */
 export interface Snippet {
   readonly name: string;
   readonly json: string;

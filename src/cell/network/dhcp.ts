@@ -12,7 +12,13 @@ export interface RackInterface {
 }
 
 /** The plan for these rows, as netboot's door wants it: a VLAN is on the rack interface whose own address lies in one of its subnets; others are reached by relays. */
-export function planNetwork(rows: readonly NetworkRow[], rack: readonly RackInterface[], dnsServers: readonly string[], domain: string) {
+export function planNetwork(
+  rows: readonly NetworkRow[],
+  rack: readonly RackInterface[],
+  dnsServers: readonly string[],
+  domain: string,
+  ntpServers: readonly string[] = [],
+) {
   return {
     vlans: rows.map((row) => {
       const at = rack.find((one) => row.subnets.some((subnet) => contains(subnet.cidr, one.address.split('/')[0] ?? '')));
@@ -28,12 +34,19 @@ export function planNetwork(rows: readonly NetworkRow[], rack: readonly RackInte
             cidr: subnet.cidr,
             ...(subnet.gateway_ip === null ? {} : { gateway: subnet.gateway_ip }),
             dnsServers: subnet.dns_servers.length > 0 ? subnet.dns_servers : dnsServers,
-            ntpServers: [],
+            ntpServers,
             domain,
             relays: [],
-            ranges: subnet.ranges.filter((range) => range.type === 'dynamic').map(({ start, end }) => ({ start, end })),
-            reservations: subnet.reservations.map((one) => ({ mac: one.mac, address: one.ip, hostname: one.hostname })),
-            snippets: [],
+            ranges: subnet.ranges
+              .filter((range) => range.type === 'dynamic')
+              .map((range) => ({ start: range.start, end: range.end, snippets: range.snippets })),
+            reservations: subnet.reservations.map((one) => ({
+              mac: one.mac,
+              address: one.ip,
+              ...(one.hostname === null ? {} : { hostname: one.hostname }),
+              snippets: one.snippets,
+            })),
+            snippets: subnet.snippets,
           })),
       };
     }),
@@ -42,7 +55,7 @@ export function planNetwork(rows: readonly NetworkRow[], rack: readonly RackInte
 
 /** The MACs that a plan names, by machine: what a power-on waits to see applied. */
 export function namedMachines(rows: readonly NetworkRow[]): ReadonlySet<string> {
-  return new Set(rows.flatMap((row) => row.subnets.flatMap((subnet) => subnet.reservations.map((one) => one.system_id))));
+  return new Set(rows.flatMap((row) => row.subnets.flatMap((subnet) => subnet.reservations.flatMap((one) => one.system_id ?? []))));
 }
 
 function contains(cidr: string, address: string): boolean {

@@ -1,15 +1,8 @@
-/** Disks of a machine. A deployment names its disk by serial or WWN from commissioning, never by `/dev/sdX`. */
+/** Devices of a machine: its disks, and what groups of them make. A deployment names its disk by serial or WWN from commissioning, never by `/dev/sdX`. */
 import { Type } from 'typebox';
 import { get, optional, post, put, remove, required, resource } from '../route.ts';
-import { Id, Nothing, nullable, oneOf } from './field.ts';
-
-export const Filesystem = Type.Object({
-  fstype: Type.String(),
-  label: nullable(Type.String()),
-  uuid: Type.String(),
-  mount_point: nullable(Type.String()),
-  mount_options: nullable(Type.String()),
-});
+import { Id, Nothing, nullable, oneOf, Uuid } from './field.ts';
+import { Filesystem, formatting } from './formatting.ts';
 
 export const Partition = Type.Object({
   uuid: Type.String(),
@@ -75,7 +68,7 @@ export const blockDevices = {
         id_path: optional(idPath, 'A path that always means this disk, such as /dev/disk/by-id/….'),
       },
       reply: BlockDevice,
-      errors: ['not_found', 'wrong_state'],
+      errors: ['not_found', 'wrong_state', 'bad_request', 'conflict'],
       policy: 'admin',
       reach: 'id',
     }),
@@ -83,7 +76,7 @@ export const blockDevices = {
   ...resource('BlockDevice', 'nodes/{system_id}/blockdevices/{id}/', 'One disk of a machine.', {
     read: get({ doc: 'Read a disk.', reply: BlockDevice, errors: ['not_found'], policy: 'user', reach: 'id' }),
     update: put({
-      doc: 'Change what is known of a disk.',
+      doc: 'Change what is known of a disk, or a device that a group makes.\n\nA disk of a Deployed machine that was replaced gets its new name, model, serial and id_path. Logical volumes change size; other virtual devices have the size that their group gives them.',
       params: {
         name: optional(name, 'The new name.'),
         model: optional(text, 'The new model.'),
@@ -91,18 +84,19 @@ export const blockDevices = {
         id_path: optional(idPath, 'The new path that always means this disk.'),
         size: optional(size, 'The new size in bytes.'),
         block_size: optional(blockSize, 'The new block size in bytes.'),
+        uuid: optional(Uuid, 'The new UUID of a virtual device.'),
       },
       reply: BlockDevice,
-      errors: ['not_found', 'wrong_state'],
+      errors: ['not_found', 'wrong_state', 'bad_request', 'conflict'],
       policy: 'admin',
       reach: 'id',
     }),
     delete: remove({
-      doc: 'Delete a disk from what is known of a machine.\n\nNothing on the disk is touched.',
+      doc: 'Delete a disk from what is known of a machine, with everything that is planned on it.\n\nNothing on the disk is touched.',
       reply: Nothing,
       status: 204,
       type: 'none',
-      errors: ['not_found', 'wrong_state'],
+      errors: ['not_found', 'wrong_state', 'bad_request', 'conflict'],
       policy: 'admin',
       reach: 'id',
     }),
@@ -111,7 +105,7 @@ export const blockDevices = {
       doc: 'Put a tag on a disk.',
       params: { tag: required(tag, 'The tag.') },
       reply: BlockDevice,
-      errors: ['not_found', 'wrong_state'],
+      errors: ['not_found', 'wrong_state', 'bad_request', 'conflict'],
       policy: 'admin',
       reach: 'id',
     }),
@@ -120,16 +114,17 @@ export const blockDevices = {
       doc: 'Take a tag off a disk.',
       params: { tag: required(tag, 'The tag.') },
       reply: BlockDevice,
-      errors: ['not_found', 'wrong_state'],
+      errors: ['not_found', 'wrong_state', 'bad_request', 'conflict'],
       policy: 'admin',
       reach: 'id',
     }),
+    ...formatting('a device', BlockDevice),
     set_boot_disk: post({
       op: 'set_boot_disk',
       doc: 'Make this the disk that deployments go to.',
       reply: Type.Literal('OK'),
       type: 'text',
-      errors: ['not_found', 'wrong_state'],
+      errors: ['not_found', 'wrong_state', 'bad_request', 'conflict'],
       policy: 'admin',
       reach: 'id',
     }),

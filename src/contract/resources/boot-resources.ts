@@ -27,6 +27,8 @@ export const BootResource = Type.Object({
   title: Type.Optional(Type.String()),
   subarches: Type.Optional(Type.String()),
   kflavor: Type.Optional(Type.String()),
+  /** Of an uploaded image: the system that it was made from, such as ubuntu/jammy. */
+  base_image: Type.Optional(Type.String()),
   last_deployed: nullable(Type.String()),
   resource_uri: Type.String(),
 });
@@ -65,6 +67,10 @@ export const bootResources = {
         sha256: required(Type.String({ pattern: '^[0-9a-fA-F]{64}$' }), 'The SHA-256 of the file, 64 hexadecimal digits.'),
         size: required(Type.Integer({ minimum: 1, maximum: largestImage }), 'The bytes of the file.'),
         title: optional(Type.String({ maxLength: 255 }), 'What people call it.'),
+        base_image: optional(
+          Type.String({ maxLength: 255, pattern: '^[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*$' }),
+          'The system that it was made from, such as ubuntu/jammy.',
+        ),
         filetype: optional(oneOf('tar.zst', 'root-tar.zst'), 'The form of the file: a system as a tar archive, compressed by zstd.'),
       },
       reply: BootResourceWithSets,

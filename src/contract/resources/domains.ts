@@ -14,6 +14,10 @@ export const Domain = Type.Object({
   resource_uri: Type.String(),
 });
 
+const forwardServers = optional(
+  Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 64 }),
+  'Addresses of resolvers that answer for it where the cell does not, repeated or separated by commas or spaces; empty for none.',
+);
 const ttl = Type.Integer({ minimum: 1, maximum: 604_800 });
 
 export const domains = {
@@ -25,6 +29,7 @@ export const domains = {
         name: required(name, 'The name of the new domain.'),
         authoritative: optional(Type.Boolean(), 'Whether the cell answers for the whole domain (the default) or only adds names to it.'),
         ttl: optional(ttl, 'How long answers may be kept, in seconds.'),
+        forward_dns_servers: forwardServers,
         cell: optional(Type.String(), 'The cell that gets the domain; needed at a front when there is more than one.'),
       },
       reply: Domain,
@@ -32,6 +37,14 @@ export const domains = {
       policy: 'admin',
       reach: 'place',
       unique: 'name',
+    }),
+    set_serial: post({
+      op: 'set_serial',
+      doc: 'Set the serial number that all zones have next.',
+      params: { serial: required(Type.Integer({ minimum: 1, maximum: 4_294_967_295 }), 'The number (RFC 1035 §3.3.13).') },
+      reply: Nothing,
+      policy: 'admin',
+      reach: 'gather',
     }),
   }),
   ...resource('Domain', 'domains/{id}/', 'One DNS domain.', {
@@ -42,6 +55,7 @@ export const domains = {
         name: optional(name, 'The new name.'),
         authoritative: optional(Type.Boolean(), 'Whether the cell answers for the whole domain.'),
         ttl: optional(ttl, 'How long answers may be kept, in seconds.'),
+        forward_dns_servers: forwardServers,
       },
       reply: Domain,
       errors: ['not_found', 'in_use', 'hub_owned'],
@@ -50,7 +64,7 @@ export const domains = {
       unique: 'name',
     }),
     delete: remove({
-      doc: 'Delete a domain.\n\nRefused while a machine is in it, and always for the default domain.',
+      doc: 'Delete a domain.\n\nRefused while a machine or a DNS resource is in it, and always for the default domain.',
       reply: Nothing,
       status: 204,
       type: 'none',

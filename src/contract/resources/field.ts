@@ -20,8 +20,14 @@ export const Id = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 /** Six bytes in hexadecimal with colons; written in lower case, read in either. */
 export const MacAddress = Type.String({ pattern: '^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$' });
 
+/** One IP address of either family, as text. */
+export const AddressText = Type.String({ minLength: 2, maxLength: 45, pattern: '^[0-9a-fA-F:.]+$' });
+
 /** What a list of names for things that people choose may look like. */
 export const Name = Type.String({ minLength: 1, maxLength: 256, pattern: '^[a-zA-Z0-9]([-a-zA-Z0-9_. ]*[a-zA-Z0-9])?$' });
+
+/** In any case of letters. */
+export const Uuid = Type.String({ pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' });
 
 /** One label of a DNS name, as RFC 1123 §2.1 has it. */
 export const Hostname = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$' });

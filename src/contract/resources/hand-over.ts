@@ -7,7 +7,19 @@ import { post, resource } from '../route.ts';
 import { oneOf } from './field.ts';
 
 /** In the order in which they are handed over: what others name comes first. */
-export const handedKinds = ['zone', 'pool', 'tag', 'space', 'script', 'package_repository', 'setting', 'user', 'token', 'sshkey'] as const;
+export const handedKinds = [
+  'zone',
+  'pool',
+  'tag',
+  'space',
+  'script',
+  'package_repository',
+  'setting',
+  'user',
+  'token',
+  'sshkey',
+  'sslkey',
+] as const;
 
 /** The body of both operations, as JSON. */
 export const HandedOver = Type.Object({

@@ -1,7 +1,7 @@
 /** IP ranges: the parts of a subnet that DHCP gives out (dynamic), and those that nobody gets (reserved). */
 import { Type } from 'typebox';
 import { get, optional, post, put, remove, required, resource } from '../route.ts';
-import { Comment, Id, Nothing, nullable, oneOf } from './field.ts';
+import { AddressText, Comment, Id, Nothing, nullable, oneOf } from './field.ts';
 import { Subnet } from './subnets.ts';
 import { User } from './users.ts';
 
@@ -16,24 +16,22 @@ export const IPRange = Type.Object({
   resource_uri: Type.String(),
 });
 
-const address = Type.String({ minLength: 2, maxLength: 45, pattern: '^[0-9a-fA-F:.]+$' });
-
 export const ipRanges = {
   ...resource('IPRanges', 'ipranges/', 'Parts of subnets with a purpose.', {
     read: get({ doc: 'List all IP ranges.', reply: Type.Array(IPRange), policy: 'user', reach: 'gather', partial: true }),
     create: post({
-      doc: 'Create an IP range.\n\nRefused when it overlaps another range or an address that a machine has.',
+      doc: 'Create an IP range.\n\nRefused when it overlaps another range or an address that somebody has. Dynamic ranges are for admins; a reserved one belongs to its maker.',
       params: {
         type: required(oneOf('reserved', 'dynamic'), 'dynamic: DHCP gives these out; reserved: nobody gets them.'),
-        start_ip: required(address, 'The first address.'),
-        end_ip: required(address, 'The last address.'),
+        start_ip: required(AddressText, 'The first address.'),
+        end_ip: required(AddressText, 'The last address.'),
         subnet: optional(Type.String(), 'The id of the subnet, or cidr:NETWORK; left out, the one that the addresses are in.'),
         comment: optional(Comment, 'What it is for.'),
         cell: optional(Type.String(), 'The cell that gets the range; needed at a front when no id says so.'),
       },
       reply: IPRange,
-      errors: ['unplaced', 'bad_request'],
-      policy: 'admin',
+      errors: ['unplaced', 'bad_request', 'forbidden'],
+      policy: 'user',
       reach: 'place',
     }),
   }),
@@ -42,13 +40,13 @@ export const ipRanges = {
     update: put({
       doc: 'Change an IP range.',
       params: {
-        start_ip: optional(address, 'The new first address.'),
-        end_ip: optional(address, 'The new last address.'),
+        start_ip: optional(AddressText, 'The new first address.'),
+        end_ip: optional(AddressText, 'The new last address.'),
         comment: optional(Comment, 'What it is for.'),
       },
       reply: IPRange,
-      errors: ['not_found', 'bad_request'],
-      policy: 'admin',
+      errors: ['not_found', 'bad_request', 'forbidden'],
+      policy: 'user',
       reach: 'id',
     }),
     delete: remove({
@@ -56,8 +54,8 @@ export const ipRanges = {
       reply: Nothing,
       status: 204,
       type: 'none',
-      errors: ['not_found'],
-      policy: 'admin',
+      errors: ['not_found', 'forbidden'],
+      policy: 'user',
       reach: 'id',
     }),
   }),

@@ -24,6 +24,9 @@ const Stub = Type.Object({ system_id: Type.String(), id: Id, __incomplete__: Typ
 const ConstraintsByType = Type.Object({
   storage: Type.Optional(Type.Record(Type.String(), Type.Array(Type.Union([Id, Type.String()])))),
   interfaces: Type.Optional(Type.Record(Type.String(), Type.Array(Id))),
+  /** With verbose=true: system_id → device → label, and label → system_id → interfaces. */
+  verbose_storage: Type.Optional(Type.Record(Type.String(), Type.Record(Type.String(), Type.String()))),
+  verbose_interfaces: Type.Optional(Type.Record(Type.String(), Type.Record(Type.String(), Type.Array(Id)))),
 });
 
 export const Machine = Type.Object({

@@ -1,11 +1,13 @@
 /** The machines of the fleet: listing, creating, and what is asked of many at once. Allocation is in allocation.ts, one machine in machine-actions.ts. */
 import { Type } from 'typebox';
 import { get, optional, post, required, resource } from '../route.ts';
-import { constraints, allocationOptions } from './constraints.ts';
+import { constraints, allocationOptions, allocationWays } from './constraints.ts';
 import { Comment, Description, Dictionary, Hostname, MacAddress, oneOf } from './field.ts';
 import { after, fields, limit } from './listing.ts';
+import { commissionOptions } from './machine-actions.ts';
 import { machineFilters } from './machine-filters.ts';
 import { Machine } from './machine.ts';
+import { isRegistered } from './node-actions.ts';
 
 /** The orders in which machines can be listed, falling with a `-` in front. system_id is the default: by cell, then by age. */
 export const machineOrders = [
@@ -22,7 +24,7 @@ export const machineOrders = [
 const Uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' });
 
 /** What `status`, `zone`, … of a gathered list may leave out when a cell is absent; what names a machine may not. */
-const naming = ['id', 'system_id', 'hostname', 'mac_address', 'owner', 'agent_name'];
+const naming = ['id', 'system_id', 'hostname', 'mac_address', 'domain', 'owner', 'agent_name'];
 
 const Summary = Type.Object({
   machines: Type.Integer(),
@@ -34,6 +36,18 @@ const Summary = Type.Object({
   locked: Type.Integer(),
   /** Machines that an operation is working on now. */
   operations: Type.Integer(),
+});
+
+/** Why an allocation would find what it finds. Counts of several cells are added up. */
+const Explanation = Type.Object({
+  /** Machines that are Ready and free. */
+  ready: Type.Integer(),
+  /** Those of them that meet every constraint. */
+  matching: Type.Integer(),
+  /** Constraint → how many ready machines it alone rules out. */
+  ruled_out: Type.Record(Type.String(), Type.Integer()),
+  /** Constraint → how many would match if it were left out. */
+  matching_without: Type.Record(Type.String(), Type.Integer()),
 });
 
 /** The claim that an Idempotency-Key stands for. */
@@ -108,7 +122,13 @@ export const machines = {
         power_type: optional(Type.String(), 'The power driver, such as ipmi, redfish or manual.'),
         power_parameters: optional(Dictionary, 'Settings of the power driver, each as power_parameters_NAME, or all in one JSON object.'),
         power_parameters_skip_check: optional(Type.Boolean(), 'Store power settings of a kind that the driver does not know.'),
+        subarchitecture: optional(
+          Type.String({ maxLength: 64 }),
+          'The second half of its architecture, when architecture is the first alone.',
+        ),
         commission: optional(Type.Boolean(), 'Commission it at once; true when left out.'),
+        ...commissionOptions,
+        is_dpu: optional(Type.Boolean(), 'Not built: true is refused. A data processing unit is added as a machine of its own.'),
         deployed: optional(Type.Boolean(), 'It already runs a system that shall not be touched: add it as Deployed.'),
         zone: optional(Type.String(), 'The name of its zone.'),
         pool: optional(Type.String(), 'The name of its resource pool.'),
@@ -124,21 +144,33 @@ export const machines = {
       doc: 'Take one machine that meets all constraints.\n\nThe cheapest Ready machine is taken (least CPU threads plus GiB of memory), and belongs to the caller from then on.',
       params: {
         ...constraints,
+        ...allocationWays,
         ...allocationOptions,
-        verbose: optional(Type.Boolean(), 'Accepted for clients that send it; the reply is the same.'),
       },
       free: true,
       reply: Machine,
-      errors: ['drained', 'none_available', 'unknown_outcome', 'idempotency_mismatch', 'partial_refused'],
+      errors: ['bad_request', 'drained', 'none_available', 'unknown_outcome', 'idempotency_mismatch', 'partial_refused'],
       policy: 'user',
       reach: 'allocate',
+    }),
+    explain: get({
+      op: 'explain',
+      doc: 'Explain what an allocation with these constraints would find.\n\nHow many Ready machines each constraint rules out, and how many would match without it. Nothing is taken.',
+      params: { ...constraints, ...allocationOptions },
+      free: true,
+      reply: Explanation,
+      policy: 'user',
+      reach: 'gather',
+      partial: true,
+      names: ['system_id', 'name'],
     }),
     ask: post({
       op: 'ask',
       doc: 'Ask a cell how well it could serve an allocation.\n\nThe first half of allocating through a front. Nothing is taken and nothing promised.',
-      params: { ...constraints, agent_name: allocationOptions.agent_name, spread: allocationOptions.spread },
+      params: { ...constraints, ...allocationWays, agent_name: allocationOptions.agent_name, spread: allocationOptions.spread },
       free: true,
       reply: Offer,
+      errors: ['bad_request'],
       policy: 'user',
       reach: 'own',
     }),
@@ -147,20 +179,24 @@ export const machines = {
       doc: "Take the cell's best machine for 30 seconds.\n\nThe machine that fits best at this moment is taken in one step. Unless it is confirmed in time, it frees itself. The same claim gets the same machine again; one that is over never gets another.",
       params: {
         ...constraints,
+        ...allocationWays,
         agent_name: allocationOptions.agent_name,
         comment: allocationOptions.comment,
         claim: required(Uuid, 'A UUID drawn by the front for this claim.'),
       },
       free: true,
       reply: Claim,
-      errors: ['drained', 'none_available', 'claim_refused'],
+      errors: ['bad_request', 'drained', 'none_available', 'claim_refused'],
       policy: 'user',
       reach: 'own',
     }),
     confirm: post({
       op: 'confirm',
       doc: 'Keep a machine that was claimed.\n\nMay be repeated. Refused when the claim has run out.',
-      params: { claim: required(Type.String({ minLength: 1, maxLength: 64 }), 'The UUID that it was claimed with.') },
+      params: {
+        claim: required(Type.String({ minLength: 1, maxLength: 64 }), 'The UUID that it was claimed with.'),
+        verbose: allocationOptions.verbose,
+      },
       reply: Machine,
       errors: ['claim_refused'],
       policy: 'user',
@@ -189,7 +225,7 @@ export const machines = {
       params: {
         cell: required(Type.Integer({ minimum: 1 }), 'The number of the cell where the claim was made.'),
         claim: required(Uuid, 'The UUID of the claim.'),
-        system_id: required(Type.String({ minLength: 1, maxLength: 16 }), 'The machine that it got.'),
+        system_id: required(Type.String({ pattern: '^[346789abcdfghkmnpqrtwxyz]{7}$' }), 'The machine that it got.'),
         request: required(Type.String({ minLength: 1, maxLength: 128 }), 'A digest of what was asked for.'),
         instead_of: optional(Uuid, 'The claim that this one replaces, which is over.'),
       },
@@ -215,15 +251,7 @@ export const machines = {
       policy: 'admin',
       reach: 'gather',
     }),
-    is_registered: get({
-      op: 'is_registered',
-      doc: 'Is a machine with this MAC address known?',
-      params: { mac_address: required(MacAddress, 'The MAC address.') },
-      reply: Type.Boolean(),
-      policy: 'user',
-      reach: 'gather',
-      names: ['mac_address'],
-    }),
+    is_registered: isRegistered,
     list_allocated: get({
       op: 'list_allocated',
       doc: 'List the machines that the caller has allocated.',

@@ -26,7 +26,7 @@ export const resourcePools = {
       }),
     },
   ),
-  ...resource('ResourcePool', 'resourcepool/{id}/', 'One resource pool.', {
+  ...resource('ResourcePool', 'resourcepool/{id}/', 'One resource pool, by its id or its name.', {
     read: get({ doc: 'Read a resource pool.', reply: ResourcePool, errors: ['not_found'], policy: 'user', reach: 'hub' }),
     update: put({
       doc: 'Change a resource pool.',

@@ -1,7 +1,7 @@
 /** Scripts that run on machines in the ephemeral environment, and what came of them. */
 import { Type } from 'typebox';
-import { get, optional, resource } from '../route.ts';
-import { Id, nullable } from './field.ts';
+import { get, optional, put, remove, resource } from '../route.ts';
+import { Id, Nothing, nullable, oneOf } from './field.ts';
 
 /** Numbers and names of what became of a script; MAAS's, and -1 `Unknown` where nothing has run. */
 export const scriptStatuses = {
@@ -135,6 +135,7 @@ export const NodeResult = Type.Object({
 
 const names = optional(Type.String({ maxLength: 4096 }), 'Only these: names or tags, separated by commas.');
 const type = optional(Type.String({ maxLength: 64 }), 'Only for commissioning, testing, release or deployment.');
+const hardwareType = optional(Type.String({ maxLength: 64 }), 'Only for node, cpu, memory, storage, network or gpu.');
 const includeOutput = optional(Type.Boolean(), 'Put what the scripts wrote into the reply, in base64.');
 
 const nodeResults = {
@@ -159,7 +160,7 @@ export const scripts = {
       doc: 'List all scripts.',
       params: {
         type,
-        hardware_type: optional(Type.String({ maxLength: 64 }), 'Only for node, cpu, memory, storage, network or gpu.'),
+        hardware_type: hardwareType,
         filters: names,
         include_script: optional(Type.Boolean(), 'Put the scripts themselves into the reply, in base64.'),
       },
@@ -182,9 +183,9 @@ export const scripts = {
   ...resource('NodeScriptResults', 'nodes/{system_id}/results/', 'What scripts found out about one machine.', {
     read: get({
       doc: 'List the result sets of a machine, newest first.',
-      params: { type, filters: names, include_output: includeOutput },
+      params: { type, hardware_type: hardwareType, filters: names, include_output: includeOutput },
       reply: Type.Array(ResultSet),
-      errors: ['not_found'],
+      errors: ['not_found', 'bad_request'],
       policy: 'user',
       reach: 'id',
     }),
@@ -192,9 +193,46 @@ export const scripts = {
   ...resource('NodeScriptResult', 'nodes/{system_id}/results/{id}/', 'One result set of a machine.', {
     read: get({
       doc: 'Read a result set.\n\nInstead of an id, current-commissioning, current-testing or current-installation name the newest.',
-      params: { filters: names, include_output: includeOutput },
+      params: { hardware_type: hardwareType, filters: names, include_output: includeOutput },
       reply: ResultSet,
-      errors: ['not_found'],
+      errors: ['not_found', 'bad_request'],
+      policy: 'user',
+      reach: 'id',
+    }),
+    update: put({
+      doc: 'Say of results that they do not count.\n\nA suppressed result is left out when the state of the tests is summed up.',
+      params: {
+        hardware_type: hardwareType,
+        filters: names,
+        include_output: includeOutput,
+        suppressed: optional(Type.Boolean(), 'Whether the chosen results do not count; left out, nothing changes.'),
+      },
+      reply: ResultSet,
+      errors: ['not_found', 'bad_request'],
+      policy: 'admin',
+      reach: 'id',
+    }),
+    delete: remove({
+      doc: 'Delete a result set.\n\nNot while the operation that it belongs to is going on.',
+      reply: Nothing,
+      status: 204,
+      type: 'none',
+      errors: ['not_found', 'wrong_state'],
+      policy: 'admin',
+      reach: 'id',
+    }),
+    download: get({
+      op: 'download',
+      doc: 'Fetch what scripts wrote.\n\nOne output alone comes as it is; several follow each other, each under a line with its name.',
+      params: {
+        hardware_type: hardwareType,
+        filters: names,
+        output: optional(oneOf('combined', 'stdout', 'stderr', 'result', 'all'), 'Which output; left out, combined.'),
+        filetype: optional(oneOf('txt', 'tgz'), 'txt (when left out) for one text, tgz for a compressed tar with a file for each.'),
+      },
+      reply: Type.Unknown(),
+      type: 'binary',
+      errors: ['not_found', 'bad_request'],
       policy: 'user',
       reach: 'id',
     }),

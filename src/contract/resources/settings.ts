@@ -8,10 +8,10 @@ export const settings = {
   ...resource('Maas', 'maas/', 'Settings of the whole fleet.', {
     get_config: get({
       op: 'get_config',
-      doc: 'Read one setting: a bare JSON value.',
+      doc: 'Read one setting: a bare JSON value.\n\nPasswords and keys among the settings are for administrators.',
       params: { name: required(name, 'The name of the setting, such as default_distro_series.') },
       reply: Type.Unknown(),
-      errors: ['bad_request'],
+      errors: ['bad_request', 'forbidden'],
       policy: 'user',
       reach: 'hub',
     }),
@@ -30,35 +30,3 @@ export const settings = {
     }),
   }),
 };
-
-export interface SettingRule {
-  readonly kind: 'text' | 'number' | 'boolean';
-  /** What holds until somebody sets it. */
-  readonly value: string | number | boolean;
-  readonly doc: string;
-}
-
-/** The settings that something reads; asking for another is refused. */
-export const settingRules = {
-  maas_name: { kind: 'text', value: 'muster', doc: 'What people call this fleet.' },
-  default_osystem: { kind: 'text', value: 'debian', doc: 'The system that is deployed when none is named.' },
-  default_distro_series: { kind: 'text', value: '12', doc: 'The release that is deployed when none is named.' },
-  kernel_opts: { kind: 'text', value: '', doc: 'Words for the kernel command line of the ephemeral environment and of deployed machines.' },
-  upstream_dns: { kind: 'text', value: '', doc: 'Resolvers to ask for names that no cell knows, separated by spaces.' },
-  ntp_servers: { kind: 'text', value: '', doc: 'Time servers to tell machines of, separated by spaces.' },
-  http_proxy: { kind: 'text', value: '', doc: 'A proxy that machines use.' },
-  enable_disk_erasing_on_release: { kind: 'boolean', value: false, doc: 'Erase disks at every release.' },
-  disk_erase_with_quick_erase: {
-    kind: 'boolean',
-    value: true,
-    doc: 'Erase only the beginning, the end and all signatures, unless a release says otherwise.',
-  },
-  enlist_commissioning: {
-    kind: 'boolean',
-    value: false,
-    doc: 'Commission machines as soon as they have enlisted themselves and their power settings are known.',
-  },
-  node_timeout: { kind: 'number', value: 30, doc: 'Minutes without a sign of life after which a step of an operation has failed.' },
-} as const satisfies Record<string, SettingRule>;
-
-export type SettingName = keyof typeof settingRules;

@@ -23,6 +23,17 @@ export const sshKeys = {
       policy: 'user',
       reach: 'hub',
     }),
+    import: post({
+      op: 'import',
+      doc: "Add the SSH keys that somebody has at Launchpad or GitHub.\n\nThe reply is the caller's keys from there: at most 100. What was added before stays as it is; keys that are not there any more stay, too.",
+      params: {
+        keysource: required(Type.String({ minLength: 1, maxLength: 100 }), 'Where and whose: lp:USER for Launchpad, gh:USER for GitHub.'),
+      },
+      reply: Type.Array(SSHKey),
+      errors: ['bad_request', 'keys_unreachable'],
+      policy: 'user',
+      reach: 'hub',
+    }),
   }),
   ...resource('SSHKey', 'account/prefs/sshkeys/{id}/', "One of the caller's SSH keys.", {
     read: get({ doc: 'Read an SSH key.', reply: SSHKey, errors: ['not_found'], policy: 'user', reach: 'hub' }),

@@ -23,6 +23,13 @@ export const Subnet = Type.Object({
   resource_uri: Type.String(),
 });
 
+const TakenRange = Type.Object({
+  start: Type.String(),
+  end: Type.String(),
+  num_addresses: Type.Integer(),
+  purpose: Type.Array(Type.String()),
+});
+
 const SubnetStatistics = Type.Object({
   num_available: Type.Integer(),
   largest_available: Type.Integer(),
@@ -35,15 +42,14 @@ const SubnetStatistics = Type.Object({
   first_address: Type.String(),
   last_address: Type.String(),
   ip_version: Type.Union([Type.Literal(4), Type.Literal(6)]),
+  /** With include_ranges: all parts, taken and free. */
+  ranges: Type.Optional(Type.Array(TakenRange)),
+  /** With include_suggestions. */
+  suggested_gateway: Type.Optional(nullable(Type.String())),
+  suggested_dynamic_range: Type.Optional(nullable(TakenRange)),
 });
 
 const FreeRange = Type.Object({ start: Type.String(), end: Type.String(), num_addresses: Type.Integer() });
-const TakenRange = Type.Object({
-  start: Type.String(),
-  end: Type.String(),
-  num_addresses: Type.Integer(),
-  purpose: Type.Array(Type.String()),
-});
 
 const UsedAddress = Type.Object({
   ip: Type.String(),
@@ -128,6 +134,10 @@ export const subnets = {
     statistics: get({
       op: 'statistics',
       doc: 'Count the free and the taken addresses of a subnet.',
+      params: {
+        include_ranges: optional(Type.Boolean(), 'With all its parts, taken and free.'),
+        include_suggestions: optional(Type.Boolean(), 'With a router and a dynamic range that would fit.'),
+      },
       reply: SubnetStatistics,
       errors: ['not_found'],
       policy: 'user',
@@ -155,6 +165,7 @@ export const subnets = {
       params: {
         with_username: optional(Type.Boolean(), 'Say whose they are; true when left out.'),
         with_summary: optional(Type.Boolean(), 'Name the machine that has each; true when left out.'),
+        with_node_summary: optional(Type.Boolean(), 'The same as with_summary.'),
       },
       reply: Type.Array(UsedAddress),
       errors: ['not_found'],

@@ -4,7 +4,12 @@ import { get, optional, post, remove, required, resource } from '../route.ts';
 import { Nothing } from './field.ts';
 
 /** What a user has in the cells that were asked. */
-const UserResources = Type.Object({ machines: Type.Integer(), ip_ranges: Type.Integer() });
+const UserResources = Type.Object({
+  machines: Type.Integer(),
+  devices: Type.Integer(),
+  ip_ranges: Type.Integer(),
+  ip_addresses: Type.Integer(),
+});
 
 export const User = Type.Object({
   username: Type.String(),
@@ -35,7 +40,7 @@ export const users = {
   ...resource('User', 'users/{username}/', 'One user.', {
     read: get({ doc: 'Read a user.', reply: User, errors: ['not_found'], policy: 'user', reach: 'hub' }),
     delete: remove({
-      doc: 'Delete a user.\n\nAPI keys and SSH keys go too. Refused for oneself, and while the user owns machines or ranges of addresses that nobody is to take over. Calling it again goes on where it broke off.',
+      doc: 'Delete a user.\n\nAPI keys, SSH keys, SSL keys and files go too. Refused for oneself, and while the user owns machines, devices, addresses or ranges of them that nobody is to take over. Calling it again goes on where it broke off.',
       params: {
         transfer_resources_to: optional(Type.String({ minLength: 1, maxLength: 150 }), 'The user who takes over what this one owns.'),
       },
@@ -48,7 +53,7 @@ export const users = {
     }),
     resources: get({
       op: 'resources',
-      doc: 'Count what a user has: machines, and ranges of addresses.',
+      doc: 'Count what a user has: machines, devices, addresses and ranges of addresses.',
       reply: UserResources,
       policy: 'admin',
       reach: 'gather',

@@ -43,6 +43,7 @@ const changes = {
   enlists: optional(Type.Boolean(), 'Whether unknown machines that boot here are enlisted.'),
   relay_vlan: optional(Type.String(), 'The id of the VLAN whose DHCP service answers for this one through a relay; empty for none.'),
   primary_rack: optional(Type.String(), 'Accepted for clients that must name a rack to switch DHCP on; the cell itself is the only one.'),
+  secondary_rack: optional(Type.String(), 'A second process of the cell, or empty: which of them serve DHCP follows from which are there.'),
 };
 
 const read = get({ doc: 'Read a VLAN.', reply: Vlan, errors: ['not_found'], policy: 'user', reach: 'id' });

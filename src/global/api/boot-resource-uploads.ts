@@ -17,14 +17,19 @@ function uploadsOf(authority: GlobalAuthority): UploadStore {
   throw fail('bad_request', { reason: 'No images are kept here.' });
 }
 
+/** What people may say of an image, as far as they did. */
+function saidOf({ title, base_image }: Pick<Upload, 'title' | 'base_image'>): Pick<Upload, 'title' | 'base_image'> {
+  return { ...(title === undefined ? {} : { title }), ...(base_image === undefined ? {} : { base_image }) };
+}
+
 /** A resource as it will be, with the one file that is on its way. */
 function pendingBody(upload: Upload) {
-  const { id, resource, name, architecture, title, filetype, version, sha256, size, received } = upload;
+  const { id, resource, name, architecture, filetype, version, sha256, size, received } = upload;
   const progress = received / size;
   const upload_uri = uri('boot-resources', resource, 'upload', id);
   const file = { filename: filetype, filetype, sha256, size, complete: false, upload_uri, received, progress };
   return {
-    ...resourceBody({ id: resource, name, architecture, type: 'Uploaded', sets: {}, ...(title === undefined ? {} : { title }) }),
+    ...resourceBody({ id: resource, name, architecture, type: 'Uploaded', sets: {}, ...saidOf(upload) }),
     sets: { [version]: { version, label: 'uploaded', size, complete: false, files: { [filetype]: file } } },
   };
 }
@@ -49,7 +54,7 @@ type Routes = 'BootResources.create' | 'BootResource.delete' | 'BootResourceFile
 export function bootResourceUploads(to: WritesTo, { reader }: GlobalReads, now: () => Date = () => new Date()): Handlers<Routes> {
   /** Put what is whole into the catalogue. Doing it again changes nothing. */
   const publish = async (call: Parameters<typeof commit>[1], uploads: UploadStore, upload: Upload) => {
-    const { name, architecture, title, version, filetype, sha256, size } = upload;
+    const { name, architecture, version, filetype, sha256, size } = upload;
     const files = { [filetype]: { filetype, sha256, size } };
     const entry = {
       name,
@@ -58,7 +63,7 @@ export function bootResourceUploads(to: WritesTo, { reader }: GlobalReads, now: 
       label: 'uploaded',
       version,
       files,
-      ...(title === undefined ? {} : { title }),
+      ...saidOf(upload),
     };
     const { resource, dropped } = await commit(to, call, 'config', async (draft) => {
       const staged = await stageBootResource(draft, entry, upload.resource);
@@ -84,7 +89,7 @@ export function bootResourceUploads(to: WritesTo, { reader }: GlobalReads, now: 
     'BootResources.create': async (call) => {
       const authority = authorityOf(to);
       const uploads = uploadsOf(authority);
-      const { title, size } = call.params;
+      const { size } = call.params;
       const sha256 = call.params.sha256.toLowerCase();
       const name = call.params.name.includes('/') ? call.params.name : `custom/${call.params.name}`;
       const architecture = machineArchitecture(call.params.architecture);
@@ -101,7 +106,7 @@ export function bootResourceUploads(to: WritesTo, { reader }: GlobalReads, now: 
       if (known && stored && Object.values(newest?.files ?? {}).some((file) => file.sha256 === sha256)) return wholeBody(known);
       const fresh = async (): Promise<Upload> => {
         const { value: id } = await authority.writer.write('config', call.caller.username, (draft) => draft.drawId());
-        const given = { name, architecture, filetype, sha256, size, ...(title === undefined ? {} : { title }) };
+        const given = { name, architecture, filetype, sha256, size, ...saidOf(call.params) };
         return { ...given, id, resource: known?.id ?? id, version: versionAt(now(), known), received: 0, done: false };
       };
       const upload = begun ?? (await fresh());

@@ -5,13 +5,14 @@ import type { BodyOf } from '../kinds.ts';
 import { idOfPath, uri, type GlobalReads } from './context.ts';
 
 /** A boot resource without its versions. */
-export function resourceBody({ id, type, name, architecture, title, subarches, kflavor }: BodyOf<'boot_resource'>) {
+export function resourceBody({ id, type, name, architecture, title, subarches, kflavor, base_image }: BodyOf<'boot_resource'>) {
   return {
     id,
     type,
     name,
     architecture,
     ...(title === undefined ? {} : { title }),
+    ...(base_image === undefined ? {} : { base_image }),
     ...(subarches === undefined ? {} : { subarches }),
     ...(kflavor === undefined ? {} : { kflavor }),
     last_deployed: null,

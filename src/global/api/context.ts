@@ -8,6 +8,7 @@ import type { GlobalWriter, Written } from '../authority.ts';
 import type { GlobalReader } from '../document.ts';
 import type { Draft } from '../draft.ts';
 import type { UploadStore } from '../image-uploads.ts';
+import type { OutsideDoor } from '../outside.ts';
 import type { RefusingKind } from '../retire-rules.ts';
 import type { Stream } from '../revision.ts';
 
@@ -36,6 +37,8 @@ export interface GlobalAuthority {
   /** Where uploaded images are kept; left out where there is no image folder. */
   readonly uploads?: UploadStore;
   readonly usage?: UsageDoor;
+  /** What is asked of programs that are none of this fleet; left out: the public ones are asked. */
+  readonly outside?: OutsideDoor;
   /**
    * Waits until every connected replica has applied a write, at most 2 s; gives the names of those that have not.
    * Left out where there are no replicas (standalone cell).

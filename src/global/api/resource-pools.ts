@@ -12,8 +12,14 @@ export function poolBody(pool: BodyOf<'pool'>) {
   return { id: pool.id, name: pool.name, description: pool.description, resource_uri: uri('resourcepool', pool.id) };
 }
 
-function find(reading: Pick<Reading, 'get'>, id: string): BodyOf<'pool'> {
-  const pool = reading.get('pool', idOfPath(id));
+/** By id, or by name: clients of MAAS do either. A name that is a number is an id. */
+function seek(reading: Pick<Reading, 'get' | 'named'>, given: string): BodyOf<'pool'> | undefined {
+  const id = idOfPath(given);
+  return Number.isNaN(id) ? reading.named('pool', given) : reading.get('pool', id);
+}
+
+function find(reading: Pick<Reading, 'get' | 'named'>, given: string): BodyOf<'pool'> {
+  const pool = seek(reading, given);
   if (!pool) throw fail('not_found', { what: 'ResourcePool' });
   return pool;
 }
@@ -52,7 +58,7 @@ export function poolWrites(
       }),
     'ResourcePool.delete': async (call) => {
       authorityOf(to);
-      const pool = reader.get('pool', idOfPath(call.path.id));
+      const pool = seek(reader, call.path.id);
       // Like MAAS: deleting what is not there is no error.
       if (!pool) return;
       if (pool.id === defaultPool) throw fail('bad_request', { reason: 'This is the default pool, it cannot be deleted.' });

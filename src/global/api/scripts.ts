@@ -34,6 +34,11 @@ const builtIn: readonly BodyOf<'script'>[] = Object.entries(builtInScripts).map(
   }),
 );
 
+/** Those that come with the program first. */
+export function allScripts(reading: Pick<Reading, 'list'>): readonly BodyOf<'script'>[] {
+  return [...builtIn, ...reading.list('script')];
+}
+
 /** Does the script come with the program? */
 export function isBuiltIn(name: string): boolean {
   return Object.hasOwn(builtInScripts, name);
@@ -107,7 +112,7 @@ export function scriptReads({ reader }: GlobalReads): Handlers<'NodeScripts.read
       const words = wordList([params.filters ?? '']);
       const type = wanted(scriptTypes, params.type, 'script type');
       const hardware = wanted(hardwareTypes, params.hardware_type, 'hardware type');
-      return [...builtIn, ...reader.list('script')]
+      return allScripts(reader)
         .filter((script) => type === undefined || script.type === type)
         .filter((script) => hardware === undefined || (script.hardware_type ?? 0) === hardware)
         .filter((script) => words.length === 0 || words.some((word) => script.name === word || script.tags.includes(word)))

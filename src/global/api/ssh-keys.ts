@@ -1,12 +1,25 @@
 /** The caller's SSH keys. */
 import { fail, invalid } from '../../contract/errors.ts';
 import type { Handlers } from '../../http/handler.ts';
+import type { Draft } from '../draft.ts';
 import type { BodyOf } from '../kinds.ts';
-import { parseSshKey } from '../ssh-key.ts';
+import { parseSshKey, type SshKey } from '../ssh-key.ts';
 import { commit, idOfPath, uri, type GlobalReads, type WritesTo } from './context.ts';
 
 export function sshKeyBody({ id, key, keysource }: BodyOf<'sshkey'>) {
   return { id, key, keysource, resource_uri: uri('account', 'prefs', 'sshkeys', id) };
+}
+
+/** Every program holds all of them in memory, and a machine gets all of its owner's. */
+const mostKeys = 500;
+
+/** Stage a key that the user does not have yet. `keysource`: where it was imported from. @throws Failure `bad_request` at 500 keys. */
+export async function addSshKey(draft: Draft, user: number, parsed: SshKey, keysource: string | null): Promise<BodyOf<'sshkey'>> {
+  const count = draft.list('sshkey').filter((key) => key.user === user).length;
+  if (count >= mostKeys) throw fail('bad_request', { reason: `This user has ${mostKeys} SSH keys, which is the limit.` });
+  const key = { id: await draft.drawId(), user, key: parsed.line, keysource };
+  draft.put('sshkey', key.id, key);
+  return key;
 }
 
 export function sshKeyReads({ reader }: GlobalReads): Handlers<'SSHKeys.read' | 'SSHKey.read'> {
@@ -33,9 +46,7 @@ export function sshKeyWrites(to: WritesTo): Handlers<'SSHKeys.create' | 'SSHKey.
         const user = call.caller.userId;
         const same = draft.list('sshkey').some((other) => other.user === user && parseSshKey(other.key)?.blob === parsed.blob);
         if (same) throw invalid({ __all__: ['This key has already been added for this user.'] });
-        const key = { id: await draft.drawId(), user, key: parsed.line, keysource: null };
-        draft.put('sshkey', key.id, key);
-        return sshKeyBody(key);
+        return sshKeyBody(await addSshKey(draft, user, parsed, null));
       }),
     'SSHKey.delete': (call) =>
       commit(to, call, 'access', (draft) => {

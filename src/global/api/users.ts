@@ -5,6 +5,8 @@ import { dropVerifier, putVerifier } from '../db/verifier-store.ts';
 import type { Draft, Reading } from '../draft.ts';
 import type { BodyOf } from '../kinds.ts';
 import { makeVerifier } from '../password.ts';
+import { retireNotificationsOf } from '../retire-notification.ts';
+import { retireFilesOf } from './files.ts';
 import { authorityOf, commit, refuseInUse, uri, type GlobalReads, type WritesTo } from './context.ts';
 
 export function userBody({ username, email, is_superuser, is_local }: BodyOf<'user'>) {
@@ -67,7 +69,7 @@ export function findHeir(reading: Pick<Reading, 'named'>, user: BodyOf<'user'>, 
 
 /** Stage the end of a user with all keys. */
 export async function removeUser(draft: Draft, user: BodyOf<'user'>): Promise<void> {
-  for (const kind of ['token', 'sshkey'] as const) {
+  for (const kind of ['token', 'sshkey', 'sslkey'] as const) {
     for (const [id, body] of draft.entries(kind)) if (body.user === user.id) draft.retire(kind, id);
   }
   draft.retire('user', user.id);
@@ -98,6 +100,11 @@ export function userWrites(to: WritesTo, { reader }: GlobalReads): Handlers<'Use
         await usage.transfer({ from: user.username, to: heir, by: call.caller.username });
       }
       await refuseInUse(to, 'user', user.id, `User ${user.username}`);
+      // First what is in the other stream: if this breaks off, the user is still there, and the same call does the rest.
+      await commit(to, call, 'config', (draft) => {
+        retireFilesOf(draft, user.id);
+        retireNotificationsOf(draft, user.id);
+      });
       await commit(to, call, 'access', async (draft) => {
         const current = draft.get('user', user.id);
         if (current) await removeUser(draft, current);

@@ -1,7 +1,7 @@
 /** Statements on global documents. Every function takes `db` first; a transaction is just another `db`. */
 import { sql, type Kysely, type Selectable } from 'kysely';
 import type { Document, Slice } from '../document.ts';
-import { forgottenKinds } from '../kinds.ts';
+import { forgottenKinds, streamOf } from '../kinds.ts';
 import type { TrustedKey } from '../hub-trust.ts';
 import { revocationSlack } from '../session.ts';
 import { compareRevisions, streams, type Revision, type Stream } from '../revision.ts';
@@ -184,16 +184,22 @@ export async function dropRevocations(db: GlobalDb, now: number): Promise<void> 
 }
 
 /**
- * Forget keys that were retired `kept` changes ago or more, which is below the log of the hub: nobody asks for what a retired key was. `at`:
- * how far the stream `access` is.
+ * Forget what nothing refers to (`forgottenKinds`) and was retired `kept` changes ago or more, which is below the log of the hub: nobody asks
+ * for what it was. `at`: how far each stream is.
  */
-export async function dropRetiredKeys(db: GlobalDb, at: Revision, kept: number): Promise<void> {
-  await db
-    .deleteFrom('global_document')
-    .where('kind', 'in', [...forgottenKinds])
-    .where('retired', '=', true)
-    .where('n', '<=', at.n - kept)
-    .execute();
+export async function dropRetired(db: GlobalDb, at: (stream: Stream) => Revision, kept: number): Promise<void> {
+  for (const stream of streams) {
+    await db
+      .deleteFrom('global_document')
+      .where(
+        'kind',
+        'in',
+        forgottenKinds.filter((kind) => streamOf(kind) === stream),
+      )
+      .where('retired', '=', true)
+      .where('n', '<=', at(stream).n - kept)
+      .execute();
+  }
 }
 
 /** Wakes the other processes when the transaction commits. */

@@ -1,4 +1,4 @@
-/** The tables of `migrations/0001-global.sql` as Kysely sees them. */
+/** The tables of `migrations/` as Kysely sees them. */
 import type { ColumnType, Generated } from 'kysely';
 import type { Database } from '../../postgres/database.ts';
 
@@ -23,6 +23,7 @@ export interface GlobalTables {
   global_change: DocumentRow & { at: Generated<Date>; by: string; mark: Generated<string> };
   global_origin: { one: Generated<boolean>; hub_key: string; rotations: string[] };
   password_verifier: { user_id: number; verifier: string };
+  client_secret: { provider_id: number; secret: string };
 }
 
 /** The same pool, seen as far as global config goes. Kysely's schema parameter is invariant, so a wider schema needs saying so. */

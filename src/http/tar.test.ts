@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readTar } from '../../sim/tar-reader.ts';
+import { readTar } from '../sim/tar-reader.ts';
 import { tar } from './tar.ts';
 
 test('the system’s tar unpacks it: contents, modes, sizes around a block', () => {

@@ -1,0 +1,104 @@
+/** Rows a few at a time: one statement, a few connections, and none that a slow reader keeps. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sql } from 'kysely';
+import { testDatabase, type TestDatabase } from '../../test/postgres.ts';
+import { openDatabase, type Database } from './database.ts';
+import { TookTooLong } from './database-errors.ts';
+
+let database: TestDatabase<object>;
+beforeAll(async () => {
+  database = await testDatabase<object>([], { cursors: { cursors: 2, idleMs: 150, openMs: 5_000 } });
+});
+afterAll(() => database.drop());
+
+const numbers = (count: number) => sql<{ n: number }>`select n::int8 as n from generate_series(1, ${count}::int) n`;
+
+/** Connections that a cursor has open now. */
+async function held(): Promise<number> {
+  const { rows } = await sql<{ held: number }>`
+    select count(*) as held from pg_stat_activity
+    where datname = current_database() and application_name like '%cursors' and xact_start is not null`.execute(database.db);
+  return rows[0]?.held ?? -1;
+}
+
+test('all rows, as they are, in one statement however many there are', async () => {
+  for (const count of [0, 1, 10, 11, 2_000]) {
+    const { value, statements } = await database.countStatements(async () => {
+      const cursor = await database.openCursor(numbers(count));
+      const rows: { n: number }[] = [];
+      while (cursor.isOpen) {
+        const more = await cursor.next(10);
+        expect(more.length).toBeLessThanOrEqual(10);
+        rows.push(...more);
+      }
+      return rows;
+    });
+    expect(value.map((row) => row.n)).toEqual(Array.from({ length: count }, (_, n) => n + 1));
+    expect(statements).toHaveLength(1);
+  }
+  expect(await held()).toBe(0);
+});
+
+test('a slow reader keeps no connection, and is told that the cursor is closed', async () => {
+  const cursor = await database.openCursor(numbers(100));
+  await cursor.next(10);
+  expect(await held()).toBe(1);
+  await expect.poll(() => cursor.isOpen).toBe(false);
+  await expect.poll(held).toBe(0);
+  await expect(cursor.next(10)).rejects.toThrow('closed');
+  await cursor.close();
+});
+
+test('who reads briskly is not hurried by what the server needs', async () => {
+  const cursor = await database.openCursor(sql<{ n: number }>`select n, pg_sleep(0.05) from generate_series(1, 12) n`);
+  let rows = 0;
+  while (cursor.isOpen) rows += (await cursor.next(4)).length;
+  expect(rows).toBe(12);
+});
+
+test('more cursors than there are connections wait for their turn; statements elsewhere do not', async () => {
+  const open = await Promise.all([1, 2].map(() => database.openCursor(numbers(50))));
+  for (const one of open) await one.next(1);
+  let third = false;
+  const waiting = database.openCursor(numbers(1)).then((cursor) => {
+    third = true;
+    return cursor.next(2);
+  });
+  expect((await sql<{ one: number }>`select 1 as one`.execute(database.db)).rows).toEqual([{ one: 1 }]);
+  expect(third).toBe(false);
+  // Nobody reads the first two on: they end by themselves, and the third has its turn.
+  expect(await waiting).toEqual([{ n: 1 }]);
+  await expect.poll(() => open.map((one) => one.isOpen)).toEqual([false, false]);
+});
+
+test('it writes nothing, its errors are explained, and the connection is as good as new', async () => {
+  await expect((await database.openCursor(sql`create table t ()`)).next(1)).rejects.toThrow('read-only');
+  await expect((await database.openCursor(sql`select 1 / (3 - n) from generate_series(1, 5) n`)).next(5)).rejects.toThrow(
+    'division by zero',
+  );
+  expect(await (await database.openCursor(numbers(1))).next(5)).toEqual([{ n: 1 }]);
+  expect(await held()).toBe(0);
+});
+
+test('a server that is cut off under it ends it, closed or read on', async () => {
+  const end = () =>
+    sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like '%cursors'`.execute(
+      database.db,
+    );
+  const [read, closed] = [await database.openCursor(numbers(100)), await database.openCursor(numbers(100))];
+  await Promise.all([read.next(1), closed.next(1)]);
+  await end();
+  await expect(read.next(1)).rejects.toThrow(/away|terminat/i);
+  await closed.close();
+  expect(await (await database.openCursor(numbers(1))).next(5)).toEqual([{ n: 1 }]);
+});
+
+test('the server itself ends what a hung process leaves open', async () => {
+  const hasty: Database<object> = openDatabase({ ...database.address, applicationName: 'hasty', cursors: { openMs: -9_800 } });
+  try {
+    const cursor = await hasty.openCursor(sql`select n, pg_sleep(0.05) from generate_series(1, 100) n`);
+    await expect(cursor.next(100)).rejects.toBeInstanceOf(TookTooLong);
+  } finally {
+    await hasty.close();
+  }
+});
