@@ -10,7 +10,7 @@ import { defineConfig } from 'vitest/config';
 const root = import.meta.dirname;
 /** Starts the one PostgreSQL that a run's tests clone their databases from. */
 const postgres = 'test/postgres.ts';
-const everything = ['{src,test,ui,e2e,bench,setup}/**/*.test.{ts,tsx}'];
+const everything = ['{src,test,ui,e2e,bench,conformance,setup}/**/*.test.{ts,tsx}'];
 /** What asks the API by one of the two harnesses that can go through a front. */
 const asksTheApi = globSync('src/**/*.test.ts', { cwd: root }).filter((file) =>
   /\/test\/(cell-api|network-server|through-front)\.ts'/.test(readFileSync(`${root}/${file}`, 'utf8')),

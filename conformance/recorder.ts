@@ -29,7 +29,10 @@ function passedOn(headers: IncomingHttpHeaders): IncomingHttpHeaders {
 
 /** Cut, and without what is not text. */
 function excerpt(body: Buffer): string {
-  const text = body.subarray(0, shown).toString('utf8').replaceAll(/[^\x20-\x7e\n]+/g, '?');
+  const text = body
+    .subarray(0, shown)
+    .toString('utf8')
+    .replaceAll(/[^\x20-\x7e\n]+/g, '?');
   return body.length > shown ? `${text}… (${body.length} bytes)` : text;
 }
 

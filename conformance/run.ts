@@ -21,7 +21,8 @@ const { values: flags } = parseArgs({
   },
 });
 const started = Date.now();
-const say = (text: string): void => void process.stdout.write(`${String(Math.round((Date.now() - started) / 1000)).padStart(4)} s  ${text}\n`);
+const say = (text: string): void =>
+  void process.stdout.write(`${String(Math.round((Date.now() - started) / 1000)).padStart(4)} s  ${text}\n`);
 const known = JSON.parse(readFileSync(join(import.meta.dirname, 'known.json'), 'utf8')) as Known[];
 const series = 'simulated/1';
 
@@ -37,7 +38,10 @@ function showExchanges(exchanges: readonly Exchange[]): string {
   const indented = (mark: string, text: string) => (text === '' ? '' : `\n${text.replaceAll(/^/gm, `        ${mark} `)}`);
   return exchanges
     .slice(-2)
-    .map(({ method, path, sent, status, received }) => `      ${method} ${path}${indented('>', sent)}\n      ${status}${indented('<', received)}`)
+    .map(
+      ({ method, path, sent, status, received }) =>
+        `      ${method} ${path}${indented('>', sent)}\n      ${status}${indented('<', received)}`,
+    )
     .join('\n');
 }
 
@@ -94,7 +98,14 @@ const targets = chosen<TargetName>(flags.target, ['cell', 'front'], 'target');
 if (flags.url !== undefined) {
   const ready = flags.ready?.split(',') ?? [];
   const [name = 'cell'] = targets;
-  await tryAll({ name, url: flags.url, place: name === 'front' ? '/cell/c1' : '', apiKey: flags.key ?? '', ready, [Symbol.asyncDispose]: async () => undefined });
+  await tryAll({
+    name,
+    url: flags.url,
+    place: name === 'front' ? '/cell/c1' : '',
+    apiKey: flags.key ?? '',
+    ready,
+    [Symbol.asyncDispose]: async () => undefined,
+  });
 } else {
   for (const name of targets) {
     await using target = await raiseTarget(name, say);

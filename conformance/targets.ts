@@ -1,6 +1,6 @@
 /** What clients are tried on: a bare cell, and the front of a hub with three cells. Real processes; simulated machines commission and deploy. */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -51,7 +51,13 @@ async function raiseCell(say: Say): Promise<Target> {
   const client = createClient({ url, key: cell.key });
   const fleet = stack.use(await createFleet({ seed: 'conformance', machines: machinesWanted, cellUrl: url, speed: 300 }));
   await fleet.start();
-  const enlisted = await until('enlistment', 120_000, () => machinesOf(client), (seen) => seen.length === machinesWanted, show);
+  const enlisted = await until(
+    'enlistment',
+    120_000,
+    () => machinesOf(client),
+    (seen) => seen.length === machinesWanted,
+    show,
+  );
   for (const { system_id, macs } of enlisted) {
     const simulated = macs.map((mac) => fleet.find(mac)).find((one) => one !== undefined);
     if (simulated === undefined) throw new Error(`${system_id} is none of the simulated machines`);
@@ -60,7 +66,13 @@ async function raiseCell(say: Say): Promise<Target> {
     await client.call('Machine.commission', { system_id }, {});
   }
   const isReady = (one: SeenMachine): boolean => one.status_name === 'Ready';
-  const ready = await until('commissioning', 240_000, () => machinesOf(client), (seen) => seen.every(isReady), show);
+  const ready = await until(
+    'commissioning',
+    240_000,
+    () => machinesOf(client),
+    (seen) => seen.every(isReady),
+    show,
+  );
   say(`a bare cell is up at ${url}, ${ready.length} machines are Ready`);
   const owned = stack.move();
   return {
@@ -82,13 +94,14 @@ async function raiseFront(say: Say): Promise<Target> {
   await using stack = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'muster-conformance-'));
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
-  mkdirSync(folder, { recursive: true });
   const log = join(folder, 'demo.log');
   const out = openSync(log, 'a');
   const machines = cells * deployedOfEach + machinesWanted;
   const main = join(import.meta.dirname, '../src/main.ts');
   const argv = [main, 'demo', '--cells', String(cells), '--fronts', '1', '--machines', String(machines)];
-  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', out] });
+  // It ends when this process does, however that comes.
+  const env = { ...process.env, MUSTER_LIFELINE: 'stdin' };
+  const child = spawn(process.execPath, argv, { stdio: ['pipe', 'pipe', out], env });
   closeSync(out);
   const ended = new Promise<void>((done) => child.once('close', () => done()));
   stack.defer(async () => {

@@ -18,7 +18,13 @@ const cases: readonly (readonly [string, readonly string[], readonly Outcome[], 
   ['an entry of this target', ['Pod.Get'], [bad('Pod.Get', '410 Gone')], [{ ...gone, targets: ['cell'] }], []],
   ['an entry that no operation has', [], [], [gone], ['listed but gone']],
   ['one that cannot be used', ['Pod.Get'], [], [{ client: 'a', operation: 'Pod.Get', reason: 'needs a pod' }], []],
-  ['one that cannot be used, and is', ['Pod.Get'], [ok('Pod.Get')], [{ client: 'a', operation: 'Pod.Get', reason: 'x' }], ['fails otherwise']],
+  [
+    'one that cannot be used, and is',
+    ['Pod.Get'],
+    [ok('Pod.Get')],
+    [{ client: 'a', operation: 'Pod.Get', reason: 'x' }],
+    ['fails otherwise'],
+  ],
   ['an outcome of something else', ['A'], [ok('A'), ok('C')], [], ['not an operation']],
 ];
 
@@ -30,8 +36,15 @@ test.each(cases)('%s', (_, operations, outcomes, known, kinds) => {
 });
 
 test('the table has a line for each client and target, with what was counted', () => {
-  const verdicts = [judge('a', 'cell', ['A', 'Pod.Get'], [ok('A'), bad('Pod.Get', '410 Gone')], [gone]), judge('a', 'front', ['A'], [], [])];
-  expect(showTable(verdicts).split('\n').map((line) => line.split(/\s{2,}/))).toEqual([
+  const verdicts = [
+    judge('a', 'cell', ['A', 'Pod.Get'], [ok('A'), bad('Pod.Get', '410 Gone')], [gone]),
+    judge('a', 'front', ['A'], [], []),
+  ];
+  expect(
+    showTable(verdicts)
+      .split('\n')
+      .map((line) => line.split(/\s{2,}/)),
+  ).toEqual([
     ['client', 'target', 'operations', 'passed', 'known', 'failed'],
     ['a', 'cell', '2', '1', '1', '0'],
     ['a', 'front', '1', '0', '0', '1'],

@@ -24,6 +24,7 @@ export const debianPackages = [
   { name: 'grub-common', sets: ['cell'], why: 'grub-mkimage: the loaders that start the local disk or power off' },
   { name: 'grub-efi-amd64-bin', sets: ['cell'], why: 'GRUB modules for UEFI' },
   { name: 'grub-pc-bin', sets: ['cell'], why: 'GRUB modules for BIOS' },
+  { name: 'gpgv', sets: ['cell'], why: 'verifies who signed the images of a boot source' },
   { name: 'mmdebstrap', sets: ['image'], why: 'builds Debian trees' },
   { name: 'busybox-static', sets: ['metal'], why: 'the tests run the agent under its shell too' },
   { name: 'curl', sets: ['metal'], why: 'a TFTP client that is not ours; the tests of the agent' },

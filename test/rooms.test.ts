@@ -5,7 +5,7 @@ import { isTest, loadedWith, problemsOf } from './rooms.ts';
 import { factsOf, readSources } from './source.ts';
 
 const root = join(import.meta.dirname, '..');
-const folders = ['src', 'ui', 'test', 'e2e', 'bench', 'setup'].filter((folder) => existsSync(join(root, folder)));
+const folders = ['src', 'ui', 'test', 'e2e', 'bench', 'conformance', 'setup'].filter((folder) => existsSync(join(root, folder)));
 
 /** What the checks say about one planted file. */
 const planted = (path: string, text: string) => problemsOf(factsOf({ path, text }));

@@ -119,6 +119,17 @@ describe('records', () => {
     });
     expect(decode(params, 'power_parameters=[1]').errors).toEqual({ power_parameters: ['Enter a JSON object.'] });
   });
+  test.each(['{"a":"x\\u0000"}', '{"a\\u0000":"x"}', '{"a":{"b":["\\ud800"]}}', `{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}`])(
+    'that cannot be stored are refused: %.40s',
+    (text) => {
+      expect(decode(params, new URLSearchParams({ power_parameters: text }).toString()).errors).toHaveProperty('power_parameters');
+      expect(decode({ j: optional(Type.Object({}), '') }, new URLSearchParams({ j: text }).toString()).errors).toHaveProperty('j');
+    },
+  );
+  test('of JSON as Python writes it are text', () => {
+    const { params: decoded } = decode(params, new URLSearchParams({ power_parameters: '{"a":"\\ud83d\\ude00 \\\\u0000"}' }).toString());
+    expect(decoded).toEqual({ power_parameters: { a: '😀 \\u0000' } });
+  });
   test('have no special keys', () => {
     const decoded = decode(params, 'power_parameters___proto__=x').params['power_parameters'];
     expect(Object.keys(decoded as object)).toEqual(['__proto__']);

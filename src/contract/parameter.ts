@@ -97,13 +97,42 @@ function decodeChoice(known: readonly unknown[], raw: string): Outcome {
   return { error: `'${raw.slice(0, 100)}' is not a valid choice. It should be one of: ${list}.` };
 }
 
+/** Levels of what is sent as JSON: what is written by recursion must come to an end. */
+const deepestJson = 100;
+
+const isText = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
+
+/** Why a value that JSON can say cannot be stored: NUL, half a character, no bottom; undefined when it can. */
+function refuseValue(value: unknown): string | undefined {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > deepestJson) return `Enter JSON of at most ${deepestJson} levels.`;
+    const next: unknown[] = [];
+    for (const one of level) {
+      if (typeof one === 'string' && !isText(one)) return 'Enter text without NUL and half characters.';
+      if (typeof one !== 'object' || one === null) continue;
+      if (Array.isArray(one)) for (const member of one) next.push(member);
+      else
+        for (const [key, member] of Object.entries(one)) {
+          if (!isText(key)) return 'Enter text without NUL and half characters.';
+          next.push(member);
+        }
+    }
+    level = next;
+  }
+  return undefined;
+}
+
 function decodeJson(raw: string): Outcome {
   if (raw.trim() === '') return undefined;
+  let value: unknown;
   try {
-    return { value: JSON.parse(raw) as unknown };
+    value = JSON.parse(raw);
   } catch {
     return { error: 'Enter valid JSON.' };
   }
+  const error = refuseValue(value);
+  return error === undefined ? { value } : { error };
 }
 
 /** One raw string by its schema; undefined when it means "not given". */

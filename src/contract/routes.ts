@@ -27,6 +27,7 @@ import { machineActions } from './resources/machine-actions.ts';
 import { machineBulk } from './resources/machine-bulk.ts';
 import { machineNetworking } from './resources/machine-networking.ts';
 import { machineChassis } from './resources/machine-chassis.ts';
+import { machineClone } from './resources/machine-clone.ts';
 import { machines } from './resources/machines.ts';
 import { metadata } from './resources/metadata.ts';
 import { notifications } from './resources/notifications.ts';
@@ -77,6 +78,7 @@ export const routes = {
   ...machines,
   ...machineBulk,
   ...machineChassis,
+  ...machineClone,
   ...machineActions,
   ...machineNetworking,
   ...interfaces,

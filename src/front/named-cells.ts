@@ -12,6 +12,7 @@ const idParams: ReadonlySet<string> = new Set([
   'nodes',
   'source',
   'destination',
+  'destinations',
   'add',
   'remove',
   ...Object.values(routes).map((route) => route.handler.toLowerCase()),

@@ -61,7 +61,7 @@ export async function toHandOver(db: GlobalDb, documents: readonly Document[]): 
 /** How many of each kind stay behind: images and where they come from are the hub's. */
 export function staysBehind(documents: readonly Document[]): Map<string, number> {
   const counts = new Map<string, number>();
-  const handed: ReadonlySet<string> = new Set([...handedKinds, 'script_revision', 'revocation', 'notification_dismissal']);
+  const handed: ReadonlySet<string> = new Set([...handedKinds, 'script_revision', 'revocation', 'notification_dismissal', 'image_import']);
   for (const { kind } of documents) if (!handed.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
 }

@@ -61,8 +61,8 @@ export async function putBootResource(writer: GlobalWriter, by: string, entry: C
 }
 
 /**
- * The same for an image that is found on this machine again and again: a version that somebody has retired stays retired; a newer one is
- * wanted. Returns the resource's id, undefined when it is retired.
+ * The same for an image that is found on this machine again and again: a version that somebody has retired stays retired, a newer one is
+ * wanted, and what comes from a boot source goes on coming from there. Returns the resource's id, undefined when nothing was put.
  */
 export async function putBuiltImage(writer: GlobalWriter, by: string, entry: CatalogueEntry): Promise<number | undefined> {
   const { name, architecture, version } = entry;
@@ -70,7 +70,10 @@ export async function putBuiltImage(writer: GlobalWriter, by: string, entry: Cat
     const isGone = draft
       .retired('boot_resource')
       .some((resource) => resource.name === name && resource.architecture === architecture && Object.hasOwn(resource.sets, version));
-    return isGone ? undefined : (await stageBootResource(draft, entry)).id;
+    const isImported = draft
+      .list('boot_resource')
+      .some((resource) => resource.name === name && resource.architecture === architecture && resource.type === 'Synced');
+    return isGone || isImported ? undefined : (await stageBootResource(draft, entry)).id;
   });
   return value;
 }

@@ -4,6 +4,7 @@
  */
 import { accountReads, accountWrites } from './api/account.ts';
 import { bootResourceUploads } from './api/boot-resource-uploads.ts';
+import { bootImports } from './api/boot-imports.ts';
 import { bootResourceReads } from './api/boot-resources.ts';
 import { bootSourceReads, bootSourceWrites } from './api/boot-sources.ts';
 import { commissioningScriptReads, commissioningScriptWrites } from './api/commissioning-scripts.ts';
@@ -75,6 +76,7 @@ export function createGlobalWrites(to: WritesTo, reads: GlobalReads, signInOptio
     ...scriptWrites(to),
     ...commissioningScriptWrites(to, reads),
     ...bootResourceUploads(to, reads),
+    ...bootImports(to),
     ...bootSourceWrites(to),
     ...packageRepositoryWrites(to),
     ...domainNameWrites(to),

@@ -19,6 +19,8 @@ const BootResource = Type.Object({
   subarches: Type.Optional(text),
   kflavor: Type.Optional(text),
   base_image: Type.Optional(text),
+  /** Of an imported one: the boot source that it came from. */
+  boot_source: Type.Optional(id),
   sets: BootResourceWithSets.properties.sets,
 });
 
@@ -111,6 +113,8 @@ const bodies = {
   script_revision: Type.Object({ id, script: id, comment: text, created: text, text }),
   boot_resource: BootResource,
   boot_source: BootSource,
+  /** Document id: `images`. There while images are to be imported; `since` tells one import from the next. */
+  image_import: Type.Object({ since: text, by: text }),
   boot_source_selection: BootSourceSelection,
   package_repository: PackageRepository,
   sslkey: Type.Object({ id, user: id, key: text }),

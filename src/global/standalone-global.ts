@@ -8,6 +8,7 @@ import { ensureDefaults } from './default-documents.ts';
 import type { GlobalReader } from './document.ts';
 import { followDatabase } from './follow-database.ts';
 import { createGlobalHandlers } from './global-handlers.ts';
+import { startImportWorker } from './image-import/import-worker.ts';
 import { openUploadStore } from './image-uploads.ts';
 import type { CellState } from './member-state.ts';
 import { openOutside, type OutsideAddresses } from './outside.ts';
@@ -60,18 +61,23 @@ export async function openStandaloneGlobal<Schema>(
   await ensureDefaults(authority);
   const reader = authority.memory;
   const following = followDatabase(database, () => authority.refresh(), options.onTrouble);
+  const uploads = openUploadStore({ folder: images });
+  const importing = startImportWorker({ authority, uploads, folder: images, onTrouble: options.onTrouble });
   return {
     authority,
     reader,
     authenticate: createAuthenticate({ reader, audience: name, sessionKey: key.publicKey }),
     handlers: createGlobalHandlers(
-      { writer: authority, usage, uploads: openUploadStore({ folder: images }), outside: openOutside(outside) },
+      { writer: authority, usage, uploads, outside: openOutside(outside) },
       { reader, spaces },
       { db: authority.db, key },
     ),
     lag: () => undefined,
     refresh: () => authority.refresh(),
     state: () => 'in',
-    [Symbol.asyncDispose]: () => following[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await importing[Symbol.asyncDispose]();
+      await following[Symbol.asyncDispose]();
+    },
   };
 }

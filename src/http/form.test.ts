@@ -51,7 +51,9 @@ describe('json', () => {
     });
   });
 
-  test.each(['[1]', '1', 'null', '{', '{"a":"\\u0000"}', '{"a\\u0000":1}', ''.padEnd(10, '[')])('refuses %j', (body) => {
+  const abyss = `{"a":[${'['.repeat(200_000)}${']'.repeat(200_000)}]}`;
+  const bad = ['[1]', '1', 'null', '{', '{"a":"\\u0000"}', '{"a\\u0000":1}', '{"a":"\\ud800"}', '{"\\udc00":1}', ''.padEnd(10, '['), abyss];
+  test.each(bad.map((body) => [body.slice(0, 40), body]))('refuses %j', (_, body) => {
     expect(() => read(body)).toThrow(Failure);
   });
 

@@ -69,9 +69,19 @@ export function parseUrlencoded(text: string, what: string): Fields {
   return fields;
 }
 
+/** @throws Failure `bad_request` for half a character, which no UTF-8 can say, and for what is nested too deeply to be written. */
 function jsonValue(value: unknown): string {
   if (value === null || value === undefined) return '';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) throw fail('bad_request', { reason: 'The body has half a character.' });
+    return value;
+  }
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) throw fail('bad_request', { reason: 'The body is nested too deeply.' });
+    throw error;
+  }
 }
 
 /** A JSON object as fields: lists are repeated keys, booleans and numbers their text, null is empty, nested objects stay JSON text. */
@@ -92,6 +102,7 @@ export function parseJsonFields(text: string): Fields {
       count += 1;
       if (count > mostFields) throw fail('bad_request', { reason: `The body has more than ${mostFields} values.` });
       const field = jsonValue(one);
+      if (!name.isWellFormed()) throw fail('bad_request', { reason: 'The body has half a character.' });
       if (name.includes('\0') || field.includes('\0')) throw fail('bad_request', { reason: 'The body has a NUL character.' });
       addField(fields, name, field);
     }

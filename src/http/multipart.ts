@@ -16,10 +16,13 @@ function bad(reason: string): Failure {
   return fail('bad_request', { reason: `Bad multipart body: ${reason}.` });
 }
 
-/** Attributes of `form-data; name="a"; filename="b"`. Quoted strings may hold `;`, and escape only quote and backslash. */
+/**
+ * Attributes of `form-data; name="a"; filename="b"`. Quoted strings may hold `;`, and escape only quote and backslash. Each letter fits in one
+ * way only: whoever sends it need not have signed, so it must not take longer than it is long.
+ */
 function attributes(header: string): Map<string, string> {
   const found = new Map<string, string>();
-  const pattern = /;\s*([\w!#$&+.^`|~*-]+)\s*=\s*(?:"((?:\\["\\]|[^"])*)"|([^\s;"]*))\s*/gy;
+  const pattern = /;\s*([\w!#$&+.^`|~*-]+)\s*=\s*(?:"((?:\\["\\]|[^"\\]|\\(?!["\\]))*)"|([^\s;"]*))\s*/gy;
   pattern.lastIndex = header.indexOf(';') < 0 ? header.length : header.indexOf(';');
   for (let match = pattern.exec(header); match !== null; match = pattern.exec(header)) {
     const name = (match[1] ?? '').toLowerCase();
@@ -41,11 +44,11 @@ function partHeaders(text: string): Map<string, string> {
   const headers = new Map<string, string>();
   for (const line of text.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/)) {
     if (line === '') continue;
-    const match = /^([\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+    const match = /^([\w-]+):(.*)$/.exec(line);
     if (match === null) throw bad('a part has a malformed header');
     const name = (match[1] ?? '').toLowerCase();
     if (headers.has(name)) throw bad('a part has a header twice');
-    headers.set(name, match[2] ?? '');
+    headers.set(name, (match[2] ?? '').trim());
   }
   return headers;
 }

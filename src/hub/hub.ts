@@ -15,6 +15,7 @@ import { ownTls } from '../global/certificate.ts';
 import { createFirstAdmin, ensureDefaults, type FirstAdmin } from '../global/default-documents.ts';
 import { followDatabase } from '../global/follow-database.ts';
 import { createGlobalHandlers } from '../global/global-handlers.ts';
+import { startImportWorker } from '../global/image-import/import-worker.ts';
 import { openUploadStore, type UploadStore } from '../global/image-uploads.ts';
 import { openOutside, type OutsideDoor } from '../global/outside.ts';
 import { formatRevisions, streams } from '../global/revision.ts';
@@ -126,7 +127,10 @@ export async function createHub({ config, version, log, pages, checkReplies }: H
   };
   stack.use(followDatabase(base.database, refresh, trouble));
   const { settled } = stack.use(openAcknowledgements(base.database));
-  const uploads = openUploadStore({ folder: config.images ?? join(config.folder, 'images') });
+  const images = config.images ?? join(config.folder, 'images');
+  const uploads = openUploadStore({ folder: images });
+  const notImported = (error: unknown) => log.warn({ err: error }, 'images could not be imported');
+  stack.use(startImportWorker({ authority, uploads, folder: images, onTrouble: notImported }));
   const outside = openOutside({ launchpad: config.launchpad_url, github: config.github_url });
   const handlers = hubHandlers({ authority, key, settled, emission, uploads, outside, version });
   const trim = async () => {

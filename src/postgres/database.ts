@@ -46,8 +46,11 @@ export type Database<Schema> = AsyncDisposable & {
   readonly connection: pg.ClientConfig;
   /** Commits when `work` resolves, rolls back when it throws. Retries conflicts up to three times if `retryable`. */
   transaction<T>(work: (tx: Transaction<Schema>) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  /** The rows of a statement that only reads, a few at a time, on a connection apart from the pool. */
-  openCursor<Row>(query: RawBuilder<Row>): Promise<RowCursor<Row>>;
+  /**
+   * The rows of a statement that only reads, a few at a time, on a connection apart from the pool. Undefined: all that there may be are in
+   * use.
+   */
+  openCursor<Row>(query: RawBuilder<Row>): Promise<RowCursor<Row> | undefined>;
   /** Runs `work` and returns the SQL of each statement it sent, and how many transactions it began, for tests of constant cost. */
   countStatements<T>(work: () => Promise<T>): Promise<Counted & { value: T }>;
   close(): Promise<void>;
@@ -97,10 +100,11 @@ export function openDatabase<Schema>(options: DatabaseOptions): Database<Schema>
     db,
     connection,
     transaction: (work, how) => transact(db, work, how),
-    openCursor: (query) => {
+    openCursor: async <Row>(query: RawBuilder<Row>) => {
       const statement = query.compile(db);
-      count(counter.getStore(), statement.sql);
-      return cursors.open(statement);
+      const cursor = await cursors.open<Row>(statement);
+      if (cursor) count(counter.getStore(), statement.sql);
+      return cursor;
     },
     countStatements: async (work) => {
       const counted: Counted = { statements: [], transactions: 0 };

@@ -23,7 +23,7 @@ export interface Statement {
 }
 
 export interface CursorLimits {
-  /** Cursors that are open at once; who comes next waits. Default 3. */
+  /** Cursors that are open at once; who comes next gets none. Default 3. */
   readonly cursors?: number;
   /** How long a cursor may be open between its reads, in all, in ms. Default 2,000. */
   readonly idleMs?: number;
@@ -32,11 +32,12 @@ export interface CursorLimits {
 }
 
 export interface CursorPool {
-  open<Row>(statement: Statement): Promise<RowCursor<Row>>;
+  /** Undefined when all are in use: nobody waits for a slow reader. */
+  open<Row>(statement: Statement): Promise<RowCursor<Row> | undefined>;
   end(): Promise<void>;
 }
 
-/** No connection is made before the first cursor. `connectTimeoutMs`: also how long one waits for its turn. */
+/** No connection is made before the first cursor. */
 export function cursorPool(
   connection: pg.ClientConfig,
   { cursors = 3, idleMs = 2_000, openMs = 20_000 }: CursorLimits,
@@ -53,6 +54,7 @@ export function cursorPool(
   });
   pool.on('error', () => undefined);
   const ready = new WeakSet<pg.PoolClient>();
+  let inUse = 0;
 
   async function connect(): Promise<pg.PoolClient> {
     const client = await pool.connect();
@@ -76,11 +78,18 @@ export function cursorPool(
 
   return {
     async open<Row>({ sql, parameters }: Statement) {
+      if (inUse >= cursors) return undefined;
+      inUse += 1;
       const client = await connect().catch((error: unknown) => {
+        inUse -= 1;
         throw explainError(error);
       });
       const cursor = client.query(new Cursor<Row>(sql, [...parameters], connection.types === undefined ? {} : { types: connection.types }));
-      return opened(cursor, client, { hangs, idleMs, openMs });
+      const release = (broken: boolean): void => {
+        inUse -= 1;
+        client.release(broken);
+      };
+      return opened(cursor, client, { hangs, idleMs, openMs, release });
     },
     end: () => pool.end(),
   };
@@ -89,7 +98,12 @@ export function cursorPool(
 function opened<Row>(
   cursor: Cursor<Row>,
   client: pg.PoolClient,
-  { hangs, idleMs, openMs }: { readonly hangs: HangWatch; readonly idleMs: number; readonly openMs: number },
+  {
+    hangs,
+    idleMs,
+    openMs,
+    release,
+  }: { readonly hangs: HangWatch; readonly idleMs: number; readonly openMs: number; readonly release: (broken: boolean) => void },
 ): RowCursor<Row> {
   const since = performance.now();
   let idleLeft = idleMs;
@@ -116,7 +130,7 @@ function opened<Row>(
     );
     answered();
     client.off('end', onEnd);
-    client.release(broken);
+    release(broken);
   }
   function closeLater(): void {
     timer = setTimeout(() => void close(), Math.max(0, Math.min(idleLeft, since + openMs - idleSince)));
@@ -125,7 +139,7 @@ function opened<Row>(
   /** The connection is of no use any more. */
   function drop(): void {
     isOpen = false;
-    client.release(true);
+    release(true);
   }
 
   return {

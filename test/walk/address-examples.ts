@@ -110,7 +110,7 @@ export const addressExamples: Examples = {
   'Discoveries.by_unknown_ip_and_mac': just(),
   'Discoveries.clear': just({ all: 'true' }),
   'Discoveries.clear_by_mac_and_ip': async (world) => ({ fields: await seen(world) }),
-  'Discoveries.scan': just(),
+  'Discoveries.scan': just({ force: 'true' }),
   'Discovery.read': async (world) => {
     const { ip } = await seen(world);
     const found: { ip: string; discovery_id: string }[] = await world.must('admin', 'GET', 'discovery/');

@@ -131,6 +131,14 @@ export const cellExamples: Examples = {
   }),
   // Nobody listens there: the BMC's line says so, and the call has been done.
   'Machines.add_chassis': just({ chassis_type: 'redfish', hostname: '127.0.0.1:1', username: 'u', password: 'p' }),
+  'Machines.clone': async (world) => ({
+    fields: {
+      source: await world.machine('ready'),
+      destinations: [await world.machine('ready'), await world.machine('failed_testing')],
+      interfaces: 'true',
+      storage: 'true',
+    },
+  }),
   'Machines.allocate': async (world) => {
     await world.machine('ready');
     return { as: 'ann', fields: {} };

@@ -112,12 +112,13 @@ func (t *tried) addresses(made, other *entity.Subnet) {
 func (t *tried) names() {
 	t.Scenario("domains", func() {
 		domain := got[*entity.Domain](t.placed, "Domains.Create", &entity.DomainParams{Name: "gmc.example", Authoritative: true, TTL: 60})
-		domains := got[[]entity.Domain](t, "Domains.Get")
+		t.must("Domains.Get")
 		t.must("Domain.Get", domain.ID)
 		changed := got[*entity.Domain](t, "Domain.Update", domain.ID, &entity.DomainParams{Name: "gmc2.example", Authoritative: true, TTL: 90})
 		t.Want("Domain.Update", changed.TTL == 90, "the TTL is %d", changed.TTL)
 		t.records("gmc2.example")
-		for _, one := range domains {
+		// Each cell has a default domain of its own.
+		for _, one := range got[[]entity.Domain](t.placed, "Domains.Get") {
 			if one.IsDefault {
 				set := got[*entity.Domain](t, "Domain.SetDefault", domain.ID)
 				t.Want("Domain.SetDefault", set.IsDefault, "it is not the default")
@@ -125,7 +126,9 @@ func (t *tried) names() {
 			}
 		}
 		t.must("Domain.Delete", domain.ID)
-		t.must("Domains.SetSerial", 2026112301)
+	})
+	t.Scenario("the serial of domains", func() {
+		t.try("Domains.SetSerial", 2026112301)
 	})
 }
 

@@ -4,6 +4,7 @@ import { commissionHandlers } from './commission.ts';
 import { deployHandlers } from './deploy.ts';
 import { machineBulkHandlers } from './machine-bulk.ts';
 import { machineChassisHandlers } from './machine-chassis.ts';
+import { machineCloneHandlers } from './machine-clone.ts';
 import { machineCreateHandlers } from './machine-create.ts';
 import { machineHardwareHandlers } from './machine-hardware.ts';
 import { machineListHandlers } from './machine-lists.ts';
@@ -23,6 +24,7 @@ export function machineHandlers(context: ApiContext) {
     ...machineBulkHandlers(context),
     ...machineCreateHandlers(context),
     ...machineChassisHandlers(context),
+    ...machineCloneHandlers(context),
     ...machineUpdateHandlers(context),
     ...commissionHandlers(context),
     ...deployHandlers(context),

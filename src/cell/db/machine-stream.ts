@@ -1,6 +1,7 @@
 /**
  * Machines as the API shows them, however many: one statement whose rows come a few at a time (postgres/row-cursor.ts). Where nobody reads
- * for so long that its cursor has closed, one more statement goes on behind the last machine that was read.
+ * for so long that its cursor has closed, one more statement goes on behind the last machine that was read. Where all cursors are in use, each
+ * page is a statement of its own.
  */
 import { sql } from 'kysely';
 import type { Database } from '../../postgres/database.ts';
@@ -49,7 +50,7 @@ function rest(selection: Selection, last: Streamed): Selection {
 
 /** Pages of rows. The connection is given back when the last is read, when nobody reads on for too long, and by `return`. */
 export async function* streamMachines(
-  database: Pick<Database<CellTables>, 'openCursor'>,
+  database: Pick<Database<CellTables>, 'db' | 'openCursor'>,
   selection: Selection,
   parts: MachineParts,
 ): AsyncGenerator<readonly MachineRow[]> {
@@ -59,12 +60,14 @@ export async function* streamMachines(
     for (let page = 0; ; page += 1) {
       if (cursor?.isOpen !== true) cursor = await database.openCursor(statement(left, parts));
       const wanted = page < 2 ? machinesAtFirst : machinesAtOnce;
-      const rows: Streamed[] = await cursor.next(wanted);
+      const rows: Streamed[] = cursor
+        ? await cursor.next(wanted)
+        : (await sql<Streamed>`${statement(left, parts)} limit ${wanted}`.execute(database.db)).rows;
       const last = rows.at(-1);
       if (last === undefined) return;
       yield rows;
       if (rows.length < wanted) return;
-      if (!cursor.isOpen) left = rest(left, last);
+      if (cursor?.isOpen !== true) left = rest(left, last);
     }
   } finally {
     await cursor?.close();

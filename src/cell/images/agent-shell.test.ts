@@ -204,6 +204,25 @@ describe.each(shells)('agent under %s %s', (...words) => {
     expect((await readFile(image)).byteLength).toBe(64 * mib);
   });
 
+  test('filesystem on partition 0: the whole disk, whose partition table is gone; a label of - is none', async () => {
+    await fakeDisk('vda', { serial: 'ONE', size: 64 * mib });
+    const find = `disk t ONE ${64 * mib}`;
+    await run(shell, `${find}; gpt t 1:bios_grub:1MiB 2:root:rest`);
+    const uuid = '00000000-0000-4000-8000-000000000001';
+    for (const [type, label, given] of [
+      ['ext4', 'data', uuid],
+      ['ext2', '-', uuid],
+      ['vfat', 'EFI', 'ABCD-1234'],
+    ]) {
+      const { code, stdout, stderr } = await run(shell, `${find}; filesystem t 0 ${type} ${label} ${given}; blkid -p -o export "$disk_t"`);
+      expect(code, stderr).toBe(0);
+      const found = new Map(stdout.split('\n').map((line): [string, string] => [line.split('=')[0] ?? '', line.split('=')[1] ?? '']));
+      expect([found.get('TYPE'), found.get('UUID'), found.get('LABEL')]).toEqual([type, given, label === '-' ? undefined : label]);
+      expect((await run(shell, 'signatures vda')).stdout).not.toContain('gpt');
+    }
+    expect((await run(shell, `${find}; filesystem t 0 zfs - ${uuid}`)).code).toBe(1);
+  });
+
   test('erase quick: first and last MiB zero, marker and signatures gone', async () => {
     const image = await fakeDisk('vda', { serial: 'ONE', size: 64 * mib });
     await run(shell, `disk t ONE ${64 * mib}; gpt t 1:bios_grub:1MiB 3:root:rest; marker t 'done' s 1 deploy d`);

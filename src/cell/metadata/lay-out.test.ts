@@ -108,6 +108,6 @@ test('half a change is none', async () => {
       const planned = applyLayout(storage, 'flat', {}, make);
       return { ...planned, partitions: planned.partitions.map((one) => ({ ...one, number: 1 })) };
     }),
-  ).rejects.toThrow();
+  ).rejects.toThrow(/partition_block_device_id_number_key/);
   expect(await seen(machine.systemId)).toEqual(before);
 });

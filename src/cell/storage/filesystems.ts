@@ -14,11 +14,6 @@ import {
   type Storage,
 } from './model.ts';
 
-/** What a device or partition may be formatted with. */
-export const formats = ['ext2', 'ext4', 'xfs', 'fat32', 'vfat', 'swap', 'btrfs', 'zfsroot'] as const;
-/** What needs no device. */
-export const specialFormats = ['tmpfs', 'ramfs'] as const;
-
 const nouns: Readonly<Record<Group['type'], string>> = {
   'lvm-vg': 'volume group',
   'raid-0': 'RAID',

@@ -79,7 +79,23 @@ export const bootResources = {
       policy: 'admin',
       reach: 'hub',
     }),
+    import: post({
+      op: 'import',
+      doc: 'Begin to import images from the boot sources, by their selections.\n\nIt goes on in the background; while one goes on, another is not begun. What could not be imported, and why, is a notification for administrators.',
+      reply: Type.Literal('Import of boot resources started'),
+      type: 'text',
+      policy: 'admin',
+      reach: 'hub',
+    }),
     is_importing: get({ op: 'is_importing', doc: 'Is an import going on?', reply: Type.Boolean(), policy: 'user', reach: 'hub' }),
+    stop_import: post({
+      op: 'stop_import',
+      doc: 'Stop the import that goes on.\n\nImages that are whole stay; the next import goes on with what is here of the others.',
+      reply: Type.Literal('Import of boot resources stopped'),
+      type: 'text',
+      policy: 'admin',
+      reach: 'hub',
+    }),
   }),
   ...resource('BootResource', 'boot-resources/{id}/', 'One boot resource.', {
     read: get({

@@ -4,6 +4,7 @@ import { fail, invalid } from '../../contract/errors.ts';
 import type { Handlers } from '../../http/handler.ts';
 import { newestVersion, stageBootResource } from '../boot-catalogue.ts';
 import { chunkStart } from '../content-range.ts';
+import { keptVersions, removableFiles, removeUnnamed } from '../image-files.ts';
 import type { Upload, UploadStore } from '../image-uploads.ts';
 import type { BodyOf } from '../kinds.ts';
 import { resourceBody } from './boot-resources.ts';
@@ -45,9 +46,6 @@ function versionAt(now: Date, known: BodyOf<'boot_resource'> | undefined): strin
   return newest !== undefined && newest >= text ? `${newest}.1` : text;
 }
 
-/** The versions that are kept of an uploaded image. */
-const mostVersions = 3;
-
 type Routes = 'BootResources.create' | 'BootResource.delete' | 'BootResourceFileUpload.update';
 
 /** `now`: for tests. */
@@ -67,22 +65,18 @@ export function bootResourceUploads(to: WritesTo, { reader }: GlobalReads, now: 
     };
     const { resource, dropped } = await commit(to, call, 'config', async (draft) => {
       const staged = await stageBootResource(draft, entry, upload.resource);
-      const versions = Object.keys(staged.sets).toSorted().toReversed();
-      const kept = Object.fromEntries(versions.slice(0, mostVersions).map((one) => [one, staged.sets[one]!]));
-      if (versions.length > mostVersions) draft.put('boot_resource', staged.id, { ...staged, sets: kept });
-      return { resource: { ...staged, sets: kept }, dropped: versions.slice(mostVersions).map((one) => staged.sets[one]!) };
+      const { kept, dropped } = keptVersions(staged.sets);
+      if (dropped.length > 0) draft.put('boot_resource', staged.id, { ...staged, sets: kept });
+      // What was built here and is forgotten keeps its file: a manifest names it.
+      return { resource: { ...staged, sets: kept }, dropped: dropped.filter((set) => set.label === 'uploaded') };
     });
     await uploads.finish(upload.id);
-    await removeFiles(uploads, uploadedFiles(dropped));
+    await removeUnnamed(
+      reader,
+      uploads,
+      dropped.flatMap((set) => Object.values(set.files)),
+    );
     return resource;
-  };
-
-  /** Remove files that no image of the catalogue has any more. */
-  const removeFiles = async (uploads: UploadStore, files: readonly { readonly sha256: string }[]) => {
-    if (files.length === 0) return;
-    const named = reader.list('boot_resource').flatMap(digestsOf);
-    const pending = (await uploads.list()).filter((upload) => !upload.done).map((upload) => upload.sha256);
-    for (const { sha256 } of files) if (![...named, ...pending].includes(sha256)) await uploads.remove(sha256);
   };
 
   return {
@@ -139,16 +133,7 @@ export function bootResourceUploads(to: WritesTo, { reader }: GlobalReads, now: 
         return found;
       });
       // Built images keep their files: the image folder has a manifest that names them.
-      if (authority.uploads) await removeFiles(authority.uploads, uploadedFiles(Object.values(resource.sets)));
+      if (authority.uploads) await removeUnnamed(reader, authority.uploads, removableFiles(resource));
     },
   };
-}
-
-function digestsOf(resource: BodyOf<'boot_resource'>): string[] {
-  return Object.values(resource.sets).flatMap((set) => Object.values(set.files).map((file) => file.sha256));
-}
-
-/** Files that came by upload; what was built on this machine is named by manifests of the image folder. */
-function uploadedFiles(sets: readonly BodyOf<'boot_resource'>['sets'][string][]) {
-  return sets.filter((set) => set.label === 'uploaded').flatMap((set) => Object.values(set.files));
 }

@@ -2,6 +2,7 @@
 import { fail } from '../../contract/errors.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { BodyOf } from '../kinds.ts';
+import { theImport } from '../image-import/import-document.ts';
 import { idOfPath, uri, type GlobalReads } from './context.ts';
 
 /** A boot resource without its versions. */
@@ -29,7 +30,7 @@ export function bootResourceReads({
         .list('boot_resource')
         .filter((resource) => params.type === undefined || resource.type.toLowerCase() === params.type)
         .map(resourceBody),
-    'BootResources.is_importing': () => false,
+    'BootResources.is_importing': () => reader.get('image_import', theImport) !== undefined,
     'BootResource.read': ({ path }) => {
       const resource = reader.get('boot_resource', idOfPath(path.id));
       if (!resource) throw fail('not_found', { what: 'BootResource' });

@@ -15,6 +15,8 @@ type Given = RouteParams<'Notification.update'>;
 /** Every program holds all of them in memory. */
 const mostNotifications = 1_000;
 const contextBytes = 4_096;
+/** Characters with the blanks filled: one long word may be in many of them. */
+const longestShown = 16_384;
 
 const dismissalId = (notification: number, user: number): string => `${notification}-${user}`;
 
@@ -68,11 +70,11 @@ function changed(reading: Pick<Reading, 'get' | 'named' | 'list'>, before: Notif
     ...(ident === undefined ? {} : { ident: ident === '' ? null : ident }),
   };
   const written = JSON.stringify(next.context);
-  // Neither can be stored: NUL, and half a character.
-  if (/\\u(0000|d[89a-f])/i.test(written)) throw invalid({ context: ['A text in it has a NUL or half a character.'] });
   if (Buffer.byteLength(written) > contextBytes) throw invalid({ context: [`More than ${contextBytes} bytes.`] });
-  if (fillBlanks(next.message, next.context) === undefined)
+  const text = fillBlanks(next.message, next.context);
+  if (text === undefined)
     throw invalid({ __all__: ['Notification cannot be rendered: its message has a blank that its context does not fill.'] });
+  if (text.length > longestShown) throw invalid({ __all__: [`With its blanks filled the message is longer than ${longestShown} characters.`] });
   const isTaken = next.ident !== null && reading.list('notification').some((one) => one.id !== next.id && one.ident === next.ident);
   if (isTaken) throw invalid({ ident: ['Notification with this Ident already exists.'] });
   return user === undefined ? next : { ...next, user: userIdOf(reading, user) };

@@ -23,6 +23,7 @@ export interface GlobalTables {
   global_change: DocumentRow & { at: Generated<Date>; by: string; mark: Generated<string> };
   global_origin: { one: Generated<boolean>; hub_key: string; rotations: string[] };
   password_verifier: { user_id: number; verifier: string };
+  image_import_lease: { one: Generated<boolean>; holder: string | null; until: Date; finished: Date | null };
   client_secret: { provider_id: number; secret: string };
 }
 
