@@ -135,6 +135,10 @@ export async function readyMachine() {
     disks: [{ name: 'vda', serial: 'DISK1', size: 8_589_934_592, block_size: 512 }],
     interfaces: [{ name: 'eth0', mac: machine.mac, boot: true }],
   };
+  const printed: Readonly<Record<string, string>> = {
+    '50-muster-inventory': JSON.stringify(inventory),
+    '60-muster-lshw': '<?xml version="1.0"?><list><node id="a" class="system"/></list>',
+  };
   const results = await cell.base.database.db
     .selectFrom('script_result')
     .select(['id', 'name'])
@@ -144,7 +148,7 @@ export async function readyMachine() {
     const form = new FormData();
     for (const [field, value] of Object.entries({ op: 'signal', status: 'WORKING', exit_status: '0', name, script_result_id: String(id) }))
       form.append(field, value);
-    form.append(`${name}.out`, new Blob([name === '50-muster-inventory' ? JSON.stringify(inventory) : 'fine']), `${name}.out`);
+    form.append(`${name}.out`, new Blob([printed[name] ?? 'fine']), `${name}.out`);
     const packed = new Response(form);
     const headers = { ...signed(key), 'content-type': packed.headers.get('content-type')! };
     const body = new Uint8Array(await packed.arrayBuffer());

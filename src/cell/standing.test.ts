@@ -9,7 +9,7 @@ const refused = (state: 'in' | 'drained' | 'out' | 'retired') =>
 
 test('in and out refuse nothing; drained refuses what would bring something new, and nothing else', () => {
   expect([...refused('in'), ...refused('out')]).toEqual([]);
-  expect(refused('drained')).toEqual(['Machines.create', 'Machines.allocate', 'Machines.claim']);
+  expect(refused('drained')).toEqual(['Machines.create', 'Machines.allocate', 'Machines.claim', 'Machines.add_chassis']);
 });
 
 test('retired changes nothing for people, and everything goes on for machines', () => {

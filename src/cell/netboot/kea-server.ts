@@ -321,14 +321,14 @@ export async function startKea(plan: NetworkPlan, options: KeaServerOptions, wit
     async leases() {
       const found: Lease[] = [];
       for (let from = 'start'; ;) {
-        const answer = await keaCommand(socket, 'lease4-get-page', { from, limit: 1000 });
+        const limit = 1000;
+        const answer = await keaCommand(socket, 'lease4-get-page', { from, limit });
         if (answer.result === 3) return found;
         if (answer.result !== 0) throw new Error(`Kea does not give its leases: ${answer.text}`);
-        const page = parseLeases(answer.arguments);
-        found.push(...page);
-        const last = page.at(-1);
-        if (!last || page.length < 1000) return found;
-        from = last.address;
+        const { leases, next } = parseLeases(answer.arguments, limit);
+        found.push(...leases);
+        if (next === undefined) return found;
+        from = next;
       }
     },
     async differences() {

@@ -42,10 +42,15 @@ test('leases: what is no active lease is left out, whatever arrives', () => {
     state: 0,
     hostname: 'n',
   };
-  expect(parseLeases({ leases: [lease, { ...lease, state: 1 }, { ...lease, cltt: 'x' }, null, 3] })).toEqual([
-    { address: '10.0.0.9', mac: '52:54:00:00:00:01', hostname: 'n', subnetId: 7, expires: 1600 },
-  ]);
-  fc.assert(fc.property(fc.anything(), (any) => Array.isArray(parseLeases(any))));
+  const declined = { ...lease, 'ip-address': '10.0.0.10', state: 1 };
+  const active = { address: '10.0.0.9', mac: '52:54:00:00:00:01', hostname: 'n', subnetId: 7, expires: 1600 };
+  const wrong = [{ ...lease, cltt: 'x' }, { ...lease, 'ip-address': 'x' }, { ...lease, 'hw-address': '' }, null, 3];
+  expect(parseLeases({ leases: [lease, ...wrong, declined] }, 10)).toEqual({ leases: [active], next: undefined });
+  // A page is full by what Kea sent, and not by what is left of it.
+  expect(parseLeases({ leases: [lease, declined] }, 2)).toEqual({ leases: [active], next: '10.0.0.10' });
+  for (const hostname of ['a\u0000b', 'a b', 'x'.repeat(300), 7])
+    expect(parseLeases({ leases: [{ ...lease, hostname }] }, 10).leases).toEqual([{ ...active, hostname: '' }]);
+  fc.assert(fc.property(fc.anything(), (any) => Array.isArray(parseLeases(any, 10).leases)));
 });
 
 test('Kea’s answers: anything that is none is an error with its text', () => {

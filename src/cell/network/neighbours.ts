@@ -1,5 +1,6 @@
 /** The kernel's table of neighbours (ARP and neighbour discovery): who answered on the cell's own interfaces. */
 import { execFile } from 'node:child_process';
+import { isIP } from 'node:net';
 import { promisify } from 'node:util';
 
 export interface Neighbour {
@@ -29,7 +30,8 @@ export function parseNeighbours(text: string, interfaces: ReadonlySet<string>): 
   return (entries as unknown[]).flatMap((entry): Neighbour[] => {
     if (typeof entry !== 'object' || entry === null) return [];
     const { dst, dev, lladdr, state } = entry as Record<string, unknown>;
-    if (typeof dst !== 'string' || typeof dev !== 'string' || typeof lladdr !== 'string') return [];
+    // With a zone it is link-local, whatever else it looks like.
+    if (typeof dst !== 'string' || isIP(dst) === 0 || dst.includes('%') || typeof dev !== 'string' || typeof lladdr !== 'string') return [];
     const mac = lladdr.toLowerCase();
     const isLinkLocal = /^fe[89ab][0-9a-f]:/i.test(dst);
     if (isLinkLocal || !interfaces.has(dev) || !macPattern.test(mac) || !isHeard(state)) return [];
