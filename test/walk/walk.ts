@@ -7,6 +7,7 @@ import { errors, type ErrorCode } from '../../src/contract/errors.ts';
 import { lifecycle, type MachineState } from '../../src/contract/lifecycle.ts';
 import { pathNames, type Route } from '../../src/contract/route.ts';
 import { badCalls } from './bad-values.ts';
+import { badBodies, forms } from './bodies.ts';
 import type { Example, Given } from './example.ts';
 import type { Asked, Values, World } from './world.ts';
 
@@ -20,6 +21,7 @@ const general: ReadonlySet<string> = new Set<ErrorCode>([
   'no_credentials',
   'forbidden',
   'too_large',
+  'unsupported_media',
 ]);
 
 /** Why an answer is not a refusal as the contract has it; undefined when it is one. */
@@ -55,6 +57,11 @@ async function strangers(world: World, route: Route, example: Example): Promise<
   if (route.policy !== 'anonymous') {
     const asked = await world.ask(undefined, route, example);
     if (asked.status !== 401) problems.push(`nobody: ${asked.status} ${asked.text.slice(0, 200)}`);
+    // Machines are known, and have no business here.
+    for (const credential of ['boot', 'system'] as const) {
+      const machine = await world.ask(credential, route, example);
+      if (machine.status !== 403) problems.push(`a machine's ${credential} credential: ${machine.status} ${machine.text.slice(0, 200)}`);
+    }
   }
   if (route.policy === 'admin') {
     const asked = await world.ask('bob', route, example);
@@ -96,6 +103,21 @@ async function spoiled(world: World, route: Route, example: Example): Promise<st
   return problems;
 }
 
+/** A number of a route, always the same: its turn where not everything is sent to every route. */
+const turnOf = (id: string): number => [...id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0);
+
+async function garbled(world: World, id: string, route: Route, example: Example): Promise<string[]> {
+  const problems: string[] = [];
+  for (const bad of badBodies(route, example.fields ?? {}, turnOf(id))) {
+    if (bad.field !== undefined && example.unread?.includes(bad.field) === true) continue;
+    const headers = { ...example.headers, 'content-type': bad.type };
+    const asked = await world.ask(example.as ?? 'admin', route, { ...example, raw: bad.data, headers });
+    const problem = notRefused(route, asked, bad.field);
+    if (problem !== undefined) problems.push(`${bad.why.slice(0, 200)}: ${problem}`);
+  }
+  return problems;
+}
+
 export async function walk(world: World, id: string, route: Route, given: Given): Promise<void> {
   const example = await given(world);
   const before = await world.content();
@@ -103,10 +125,14 @@ export async function walk(world: World, id: string, route: Route, given: Given)
     ...(await strangers(world, route, example)),
     ...(route.policy === 'anonymous' || anyPath.has(id) ? [] : await lost(world, route, example)),
     ...(await spoiled(world, route, example)),
+    ...(await garbled(world, id, route, example)),
   ];
   expect(problems.join('\n')).toBe('');
   expect(await changes(world, before), `${id}: what was refused has changed something`).toEqual([]);
-  const asked = await world.ask(route.policy === 'anonymous' ? undefined : (example.as ?? 'admin'), route, example);
+  const asked = await world.ask(route.policy === 'anonymous' ? undefined : (example.as ?? 'admin'), route, {
+    form: forms[turnOf(id) % forms.length] ?? forms[0],
+    ...example,
+  });
   if (example.refused !== undefined) {
     expect(`${String(asked.headers['muster-error'])} ${asked.text}`).toContain(`${example.refused} `);
     expect(await changes(world, before), `${id}: what was refused has changed something`).toEqual([]);

@@ -11,7 +11,10 @@ import { networkHandlers } from '../../src/cell/api/network-handlers.ts';
 import { migrationsOfCell } from '../../src/cell/cell-database.ts';
 import { claimDatabase, ensureDomain } from '../../src/cell/db/cell-identity.ts';
 import type { CellTables } from '../../src/cell/db/schema.ts';
+import { mintCredential } from '../../src/cell/db/ticket-store.ts';
 import { machineApi } from '../../src/cell/machine-api.ts';
+import { authenticateMachine } from '../../src/cell/metadata/machine-authentication.ts';
+import { hashSecret } from '../../src/cell/metadata/machine-credential.ts';
 import { lifecycle, type MachineState } from '../../src/contract/lifecycle.ts';
 import { basePaths, type Route } from '../../src/contract/route.ts';
 import { Authority } from '../../src/global/authority.ts';
@@ -24,8 +27,12 @@ import { createServer } from '../../src/http/server.ts';
 import { oauthHeader } from '../../src/http/oauth.ts';
 import { apiContext, cellName, cellNumber, networkContext } from '../api-context.ts';
 import { testDatabase } from '../postgres.ts';
+import { payloadOf, urlencoded, type Form } from './bodies.ts';
 
 export type Person = 'admin' | 'ann' | 'bob';
+
+/** Credentials of a machine: of its ephemeral environment, and of its installed system. */
+export type MachineKey = 'boot' | 'system';
 
 /** One value, several, or a file part. */
 export type Values = Readonly<Record<string, string | readonly string[]>>;
@@ -42,16 +49,12 @@ export interface Request {
   readonly path?: Readonly<Record<string, string>>;
   readonly fields?: Values;
   readonly raw?: Buffer;
+  /** How the parameters travel; left out: as a form. */
+  readonly form?: Form;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type World = Awaited<ReturnType<typeof openWorld>>;
-
-function encode(fields: Values): string {
-  const pairs = new URLSearchParams();
-  for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) pairs.append(name, one);
-  return pairs.toString();
-}
 
 export function urlOf(route: Pick<Route, 'base' | 'path' | 'op'>, path: Readonly<Record<string, string>> = {}): string {
   const filled = route.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? 'x'));
@@ -92,6 +95,7 @@ export async function openWorld() {
     ...machineApi(context),
     ...networkHandlers(networkContext(context)),
   };
+  const people = createAuthenticate({ reader, audience: cellName, sessionKey: key.publicKey });
   const server = createServer({
     program: 'cell',
     version: '0',
@@ -99,20 +103,32 @@ export async function openWorld() {
     handlers,
     log: pino({ level: process.env['MUSTER_TEST_LOG'] ?? 'silent' }),
     checkReplies: true,
-    authenticate: createAuthenticate({ reader, audience: cellName, sessionKey: key.publicKey }),
+    // As a cell has it: what is no key of a person may be one of a machine.
+    authenticate: async (request, oauth) => {
+      const isOfPerson = oauth === undefined || reader.get('token', oauth.token) !== undefined;
+      const machine = isOfPerson
+        ? undefined
+        : await authenticateMachine(
+            db,
+            { consumerKey: oauth.consumerKey, tokenKey: oauth.token, tokenSecret: oauth.secret },
+            request.address,
+          );
+      return machine ?? people(request, oauth);
+    },
   });
-  const keys = new Map<Person, string>([['admin', admin?.apiKey ?? '']]);
+  const keys = new Map<Person | MachineKey, string>([['admin', admin?.apiKey ?? '']]);
   async function ask(
-    who: Person | undefined,
+    who: Person | MachineKey | undefined,
     route: Pick<Route, 'base' | 'path' | 'op' | 'method'>,
     request: Request = {},
   ): Promise<Asked> {
     const inQuery = route.method === 'GET' || route.method === 'DELETE';
-    const form = request.fields === undefined ? '' : encode(request.fields);
+    const query = inQuery ? urlencoded(request.fields ?? {}) : '';
     const plain = urlOf(route, request.path);
-    const url = inQuery && form !== '' ? `${plain}${plain.includes('?') ? '&' : '?'}${form}` : plain;
-    const payload = request.raw ?? (inQuery ? undefined : form);
-    const type = request.raw === undefined ? 'application/x-www-form-urlencoded' : 'application/octet-stream';
+    const url = query === '' ? plain : `${plain}${plain.includes('?') ? '&' : '?'}${query}`;
+    const form = payloadOf(request.form ?? 'application/x-www-form-urlencoded', request.fields ?? {});
+    const payload = request.raw ?? (inQuery ? undefined : form.data);
+    const type = request.raw === undefined ? form.type : 'application/octet-stream';
     const reply = await server.inject({
       method: route.method,
       url,
@@ -213,6 +229,19 @@ export async function openWorld() {
       .where('spent', 'is', null)
       .where('voided', 'is', null)
       .execute();
+  }
+
+  const walker = await machine('broken');
+  for (const kind of ['boot', 'system'] as const) {
+    await mintCredential(db, {
+      systemId: walker,
+      kind,
+      consumerKey: `consumer-${kind}`,
+      tokenKey: `token-${kind}`,
+      secretHash: hashSecret(`secret-${kind}`),
+      ...(kind === 'boot' ? { bootId: 'walk', nonce: '0'.repeat(32), address: '127.0.0.1' } : {}),
+    });
+    keys.set(kind, `consumer-${kind}:token-${kind}:secret-${kind}`);
   }
 
   /** What every table says, table by table. Sign-in attempts and caches are nobody's data. */

@@ -6,42 +6,17 @@ import type { MachineBody } from './machine-body.ts';
 
 interface Config {
   readonly storage: { readonly version: number; readonly config: readonly Record<string, unknown>[] };
-  readonly network: { readonly version: number; readonly config: readonly Record<string, unknown>[] };
+  readonly network: unknown;
 }
 
-const subnet = { cidr: '10.1.0.0/24', gateway_ip: '10.1.0.1', dns_servers: ['10.1.0.2'] };
-const nic = {
-  enabled: true,
-  mac_address: '52:54:00:00:00:01',
-  effective_mtu: 1500,
-  params: '',
-  parents: [] as string[],
-  links: [] as object[],
-  vlan: null,
-};
 /** Only what is read of it. */
 const machine = {
   osystem: 'debian',
   distro_series: '12',
   swap_size: null,
-  domain: { name: 'c17.example' },
-  default_gateways: { ipv4: { gateway_ip: '10.1.0.1', link_id: 5 }, ipv6: { gateway_ip: null, link_id: null } },
   blockdevice_set: [
     { id: 1, name: 'sda', serial: 'S1', model: 'M', id_path: null },
     { id: 2, name: 'sdb', serial: '', model: null, id_path: '/dev/disk/by-id/x' },
-  ],
-  interface_set: [
-    { ...nic, name: 'bond0.7', type: 'vlan', parents: ['bond0'], vlan: { vid: 7 }, links: [{ id: 6, mode: 'dhcp' }] },
-    {
-      ...nic,
-      name: 'bond0',
-      type: 'bond',
-      parents: ['eth0'],
-      params: { bond_mode: '802.3ad' },
-      links: [{ id: 5, mode: 'static', ip_address: '10.1.0.9', subnet }],
-    },
-    { ...nic, name: 'eth0', type: 'physical', links: [{ id: 4, mode: 'link_up' }] },
-    { ...nic, name: 'off', type: 'physical', enabled: false },
   ],
 } as unknown as MachineBody;
 
@@ -78,7 +53,8 @@ const storage = {
   ],
 } as unknown as Storage;
 
-const text = curtinConfig(machine, storage);
+const network = { version: 2, ethernets: { eth0: { match: { macaddress: '52:54:00:00:00:01' }, 'set-name': 'eth0', dhcp4: true } } } as const;
+const text = curtinConfig(machine, storage, network);
 const config = JSON.parse(text) as Config;
 const by = (list: readonly Record<string, unknown>[], id: string) => list.find((one) => one['id'] === id);
 
@@ -116,20 +92,11 @@ test('each action comes behind all that it refers to', () => {
   }
 });
 
-test('interfaces with their addresses, and name servers', () => {
-  const interfaces = config.network.config;
-  expect(by(interfaces, 'bond0')).toMatchObject({
-    type: 'bond',
-    bond_interfaces: ['eth0'],
-    params: { 'bond-mode': '802.3ad' },
-    subnets: [{ type: 'static', address: '10.1.0.9/24', gateway: '10.1.0.1', dns_nameservers: ['10.1.0.2'] }],
-  });
-  expect(by(interfaces, 'bond0.7')).toMatchObject({ type: 'vlan', vlan_link: 'bond0', vlan_id: 7, subnets: [{ type: 'dhcp' }] });
-  expect(by(interfaces, 'eth0')).toMatchObject({ type: 'physical', subnets: [{ type: 'manual' }] });
-  expect(by(interfaces, 'off')).toBeUndefined();
-  expect(by(interfaces, 'dns')).toEqual({ id: 'dns', type: 'nameserver', address: ['10.1.0.2'], search: ['c17.example'] });
+test('the network is what the installed system is told, and nothing where it finds out by itself', () => {
+  expect(config.network).toEqual(network);
+  expect(JSON.parse(curtinConfig(machine, storage, undefined))).not.toHaveProperty('network');
 });
 
 test('the same machine gives the same text', () => {
-  expect(curtinConfig(machine, storage)).toBe(text);
+  expect(curtinConfig(machine, storage, network)).toBe(text);
 });

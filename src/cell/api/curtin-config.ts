@@ -1,19 +1,22 @@
 /**
- * How a machine is installed, in the shape of a curtin config: storage (version 1) and network (version 1), as curtin's documentation has
- * them. Muster's agent is no curtin and never reads this; it says truly what the agent was, or will be, told to do. Pure.
+ * How a machine is installed, in the shape of a curtin config: storage (version 1) as curtin's documentation has it, and network (version 2), which is
+ * netplan's. Muster's agent is no curtin and never reads this; it says truly what the agent was, or will be, told to do. Pure.
  */
+import type { NetworkConfig } from '../network/network-config.ts';
 import type { Group, Member, Storage } from '../storage/model.ts';
 import type { MachineBody } from './machine-body.ts';
 
 type Action = Readonly<Record<string, unknown>> & { readonly id: string; readonly type: string };
-type Nic = MachineBody['interface_set'][number];
 
-/** Key order and content follow the machine alone: the same machine gives the same text. JSON is YAML. */
-export function curtinConfig(machine: MachineBody, storage: Storage): string {
+/**
+ * Key order and content follow the machine alone: the same machine gives the same text. JSON is YAML.
+ * @param network What its system is told; undefined when it finds out by itself, by DHCP.
+ */
+export function curtinConfig(machine: MachineBody, storage: Storage, network: NetworkConfig | undefined): string {
   const config = {
     install: { target: '/target' },
     storage: { version: 1, config: storageActions(machine, storage) },
-    network: { version: 1, config: networkActions(machine) },
+    ...(network === undefined ? {} : { network }),
     ...(machine.swap_size === null ? {} : { swap: { size: `${machine.swap_size}B` } }),
     osystem: machine.osystem,
     distro_series: machine.distro_series,
@@ -140,53 +143,4 @@ function inOrder(actions: readonly Action[]): Action[] {
     left = left.filter((action) => !placed.has(action.id));
   }
   return ordered;
-}
-
-function networkActions(machine: MachineBody): Action[] {
-  const nics = machine.interface_set.filter((nic) => nic.enabled);
-  const servers = [...new Set(nics.flatMap((nic) => nic.links.flatMap((link) => link.subnet?.dns_servers ?? [])))];
-  const gateways = new Set([machine.default_gateways.ipv4.link_id, machine.default_gateways.ipv6.link_id]);
-  const kinds = { bond: 'bond', bridge: 'bridge', vlan: 'vlan' } as const;
-  const config = nics.map((nic): Action => {
-    const params = nic.params === '' ? {} : nic.params;
-    const type = Object.hasOwn(kinds, nic.type) ? nic.type : 'physical';
-    const of = {
-      bond: { bond_interfaces: nic.parents, params: nic.params === '' ? {} : underscored(params, 'bond_') },
-      bridge: { bridge_interfaces: nic.parents, params: underscored(params, 'bridge_') },
-      vlan: { vlan_link: nic.parents[0] ?? '', vlan_id: nic.vlan?.vid ?? 0 },
-      physical: {},
-    }[type as 'bond' | 'bridge' | 'vlan' | 'physical'];
-    return {
-      id: nic.name,
-      type,
-      name: nic.name,
-      ...(nic.mac_address === null ? {} : { mac_address: nic.mac_address }),
-      mtu: nic.effective_mtu,
-      ...of,
-      subnets: nic.links.map((link) => subnetOf(link, gateways)),
-    };
-  });
-  return [...config, ...(servers.length > 0 ? [{ id: 'dns', type: 'nameserver', address: servers, search: [machine.domain.name] }] : [])];
-}
-
-/** curtin writes `bond-mode` where MAAS says `bond_mode`. */
-function underscored(params: Readonly<Record<string, unknown>>, prefix: string): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(params)
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, value]) => [name.replaceAll('_', '-'), value]),
-  );
-}
-
-function subnetOf(link: Nic['links'][number], gateways: ReadonlySet<number | null>): Record<string, unknown> {
-  const { subnet, ip_address: address, mode } = link;
-  if (mode === 'dhcp') return { type: 'dhcp' };
-  if (mode === 'link_up' || address === undefined || subnet === undefined) return { type: 'manual' };
-  const gateway = gateways.has(link.id) ? subnet.gateway_ip : null;
-  return {
-    type: 'static',
-    address: `${address}/${subnet.cidr.split('/')[1] ?? ''}`,
-    ...(gateway === null ? {} : { gateway }),
-    ...(subnet.dns_servers.length === 0 ? {} : { dns_nameservers: subnet.dns_servers }),
-  };
 }

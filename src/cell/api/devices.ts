@@ -7,12 +7,12 @@ import type { CellDb } from '../db/cell-db.ts';
 import {
   changeDevice,
   deleteDevice,
-  holdNode,
   insertDevice,
   isAncestor,
   lockDevice,
   mergeDeviceKeys,
   readDevice,
+  tellOfDevicesOn,
   unlinkDevice,
   type NewDevice,
 } from '../db/device-store.ts';
@@ -21,6 +21,7 @@ import { hostOfMac } from '../db/interface-store.ts';
 import { likelyVlan } from '../db/machine-guard.ts';
 import { drawSystemId } from '../db/machine-identity.ts';
 import { defaultDomain } from '../db/metadata-store.ts';
+import { holdNode } from '../db/node-store.ts';
 import { deviceBody, type DeviceBody } from './device-body.ts';
 import type { Asker } from './judge-action.ts';
 import { domainOf, placeOf } from './machine-create.ts';
@@ -28,6 +29,7 @@ import { dictionary } from './machine-marks.ts';
 import { networkBodies } from './network-body.ts';
 import type { NetworkContext } from './network-context.ts';
 import { refuseOtherCell } from './network-view.ts';
+import { macText } from './subnet-address.ts';
 
 interface DeviceCall {
   readonly path: { readonly system_id: string };
@@ -97,6 +99,7 @@ async function changing(
 /** Forget a device. @throws Failure `not_found`, `not_owner`, `forbidden`. */
 export function forgetDevice(context: NetworkContext, call: DeviceCall): Promise<void> {
   return changing(context, call, 'device_deleted', async (tx, { hostname }) => {
+    await tellOfDevicesOn(tx, call.path.system_id, call.caller.username);
     await deleteDevice(tx, call.path.system_id);
     return hostname;
   });
@@ -132,7 +135,7 @@ export function deviceHandlers(context: NetworkContext): Handlers<DeviceRoute> {
   return {
     'Devices.create': async ({ params, caller }) => {
       refuseOtherCell(context, params.cell);
-      const macs = [...new Set(params.mac_addresses.map((mac) => mac.replaceAll('-', ':').toLowerCase()))];
+      const macs = [...new Set(params.mac_addresses.map(macText))];
       const zoneId = placeOf(global, 'zone', params.zone);
       const domainId = (await domainOf(database.db, params.domain)) ?? (await defaultDomain(database.db));
       const [systemId, vlanId] = [await drawSystemId(database.db), await likelyVlan(database.db)];

@@ -8,7 +8,6 @@ import {
   addSnippetValue,
   deleteDhcpSnippet,
   forgetLaterValues,
-  holdNode,
   insertDhcpSnippet,
   lockDhcpSnippet,
   readDhcpSnippets,
@@ -18,6 +17,7 @@ import {
 } from '../db/dhcp-snippet-store.ts';
 import { readRanges, type IpRangeRow } from '../db/ip-range-store.ts';
 import { readNetworks } from '../db/network-read.ts';
+import { holdNode } from '../db/node-store.ts';
 import { rangeBody } from './ip-ranges.ts';
 import { uri, type NetworkBodies } from './network-body.ts';
 import type { NetworkContext, SnippetPlace } from './network-context.ts';

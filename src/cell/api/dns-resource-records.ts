@@ -33,7 +33,7 @@ async function findRecord(db: CellDb, text: string): Promise<Found> {
 }
 
 /** The name's row is locked. @throws Failure `invalid` when the record cannot be beside what is there. */
-async function refuseBeside(tx: CellDb, resourceId: number, rrtype: string, instead?: number): Promise<void> {
+export async function refuseBeside(tx: CellDb, resourceId: number, rrtype: string, instead?: number): Promise<void> {
   const [resource] = await readDnsResources(tx, { id: resourceId });
   const others = (resource?.records ?? []).filter((record) => record.id !== instead).map((record) => record.rrtype);
   const wrong = togetherError([...others, ...(resource?.addresses ?? []).map(() => 'A'), rrtype]);

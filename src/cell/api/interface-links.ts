@@ -15,37 +15,26 @@ import {
   type NewLink,
   type OwnedInterface,
 } from '../db/interface-store.ts';
-import { readRanges } from '../db/ip-range-store.ts';
 import { lockSubnet, type LockedSubnet } from '../db/network-guard.ts';
 import { readNetworks } from '../db/network-read.ts';
 import { freeAddress, holderOf } from '../db/subnet-store.ts';
-import { formatAddress, isHost, parseAddress, type IpAddress } from './ip-address.ts';
+import { formatAddress } from './ip-address.ts';
 import { changeInterfaces, portBy, showInterface } from './interface-change.ts';
 import { place } from './interface-plan.ts';
 import type { NetworkContext } from './network-context.ts';
 import { idOfText } from './network-view.ts';
 import { subnetBy } from './specifier.ts';
-import { networkOf } from './subnet-settings.ts';
+import { addressOf, refuseDynamic, refuseMisplaced } from './subnet-address.ts';
 
 type LinkParams = RouteParams<'Interface.link_subnet'>;
 type Mode = NewLink['mode'];
 
-function within(address: IpAddress, start: string, end: string): boolean {
-  const [from, to] = [parseAddress(start), parseAddress(end)];
-  return from?.family === address.family && to !== undefined && address.value >= from.value && address.value <= to.value;
-}
-
 /** The address that was asked for. @throws Failure `invalid`, `in_use`. */
 async function givenAddress(tx: CellDb, subnet: LockedSubnet, text: string, interfaceId: number): Promise<string> {
-  const address = parseAddress(text);
-  if (!address) throw invalid({ ip_address: ['Enter a valid IPv4 or IPv6 address.'] });
+  const address = addressOf(text, 'ip_address');
+  refuseMisplaced(subnet, address, 'ip_address');
+  await refuseDynamic(tx, subnet, address, 'ip_address');
   const ip = formatAddress(address);
-  if (!isHost(networkOf(subnet.cidr), address)) throw invalid({ ip_address: [`IP address is not in the given subnet '${subnet.cidr}'.`] });
-  if (ip === subnet.gateway_ip) throw invalid({ ip_address: ["IP address is the subnet's gateway."] });
-  const dynamic = (await readRanges(tx, { subnetId: subnet.id })).find(
-    (range) => range.type === 'dynamic' && within(address, range.start_ip, range.end_ip),
-  );
-  if (dynamic) throw invalid({ ip_address: [`IP address is inside the dynamic range ${dynamic.start_ip} to ${dynamic.end_ip}.`] });
   const holder = await holderOf(tx, ip, interfaceId);
   if (holder !== undefined) throw fail('in_use', { what: `IP address ${ip}`, by: holder });
   return ip;

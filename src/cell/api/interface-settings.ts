@@ -31,10 +31,6 @@ export function newParams(type: string, given: Readonly<Partial<UpdateParams>>):
   return JSON.stringify({ ...defaults[type], ...paramsOf(type, given) });
 }
 
-export function macOf(text: string): string {
-  return text.toLowerCase().replaceAll('-', ':');
-}
-
 /** The interfaces that `parents` and `parent` name together; undefined when neither was given. @throws Failure `invalid`. */
 export function parentsOf<P extends Port>(
   ports: readonly P[],

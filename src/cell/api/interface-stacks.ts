@@ -7,8 +7,9 @@ import { bridgeName, vlanName } from '../db/interface-rules.ts';
 import { holdVlans, insertInterface, type OwnedInterface } from '../db/interface-store.ts';
 import { changeInterfaces, showInterface, type InterfaceCall } from './interface-change.ts';
 import { place, settle, unborn } from './interface-plan.ts';
-import { macOf, newParams, parentsOf, vlanIdOf } from './interface-settings.ts';
+import { newParams, parentsOf, vlanIdOf } from './interface-settings.ts';
 import type { NetworkContext } from './network-context.ts';
+import { macText } from './subnet-address.ts';
 import { wordsOf } from './subnet-settings.ts';
 
 type Kind = 'bond' | 'bridge' | 'vlan';
@@ -36,7 +37,7 @@ export function interfaceStackHandlers(context: NetworkContext): Handlers<StackR
       // A VLAN interface is nothing without its VLAN.
       if (kind === 'vlan' && (vlanId ?? null) === null) throw invalid({ vlan: ['This field is required.'] });
       const name = await nameFor(tx, kind, params, parents, vlanId ?? null);
-      const mac = params.mac_address === undefined ? (parents[0]?.mac ?? null) : macOf(params.mac_address);
+      const mac = params.mac_address === undefined ? (parents[0]?.mac ?? null) : macText(params.mac_address);
       const mtu = params.mtu ?? null;
       const subject = { id: unborn, name, type: kind, mac, vlan_id: vlanId ?? null, mtu, parents: parents.map((one) => one.id) };
       const placed = await place(tx, { systemId: system_id, ports, subject, vlanId: kind === 'vlan' ? (vlanId ?? null) : vlanId });

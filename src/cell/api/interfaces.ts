@@ -14,9 +14,10 @@ import {
 } from '../db/interface-store.ts';
 import { changeInterfaces, interfacesOf, portBy, showInterface } from './interface-change.ts';
 import { place, settle, unborn } from './interface-plan.ts';
-import { macOf, newParams, paramsOf, parentsOf, vlanIdOf } from './interface-settings.ts';
+import { newParams, paramsOf, parentsOf, vlanIdOf } from './interface-settings.ts';
 import type { NetworkContext } from './network-context.ts';
 import { idOfText } from './network-view.ts';
+import { macText } from './subnet-address.ts';
 import { wordsOf } from './subnet-settings.ts';
 
 type UpdateParams = RouteParams<'Interface.update'>;
@@ -50,7 +51,7 @@ function changed(ports: readonly OwnedInterface[], port: OwnedInterface, params:
   return {
     ...port,
     name: params.name ?? port.name,
-    mac: params.mac_address === undefined ? (inherits && !isKept ? (parents[0]?.mac ?? port.mac) : port.mac) : macOf(params.mac_address),
+    mac: params.mac_address === undefined ? (inherits && !isKept ? (parents[0]?.mac ?? port.mac) : port.mac) : macText(params.mac_address),
     mtu: params.mtu ?? port.mtu,
     parents: parents.map((one) => one.id),
   };
@@ -71,7 +72,7 @@ export function interfaceHandlers(context: NetworkContext): Handlers<InterfaceRo
     'Interface.read': ({ path }) => showInterface(context, path.system_id, idOfText(path.id)),
     'Interfaces.create_physical': async (call) => {
       const { name, tags = [], vlan = '', mtu = null } = call.params;
-      const mac = macOf(call.params.mac_address);
+      const mac = macText(call.params.mac_address);
       const made = await changeInterfaces(context, { ...call, mac }, async (tx, node, ports) => {
         const port = { id: unborn, name: name ?? '', type: 'physical', mac, vlan_id: vlanIdOf(vlan), mtu, parents: [] };
         await place(tx, { systemId: node.system_id, ports, subject: port, vlanId: port.vlan_id });
@@ -84,7 +85,7 @@ export function interfaceHandlers(context: NetworkContext): Handlers<InterfaceRo
     },
     'Interface.update': async (call) => {
       const { params } = call;
-      const mac = params.mac_address === undefined ? undefined : macOf(params.mac_address);
+      const mac = params.mac_address === undefined ? undefined : macText(params.mac_address);
       const id = await changeInterfaces(context, { ...call, mac, also: ['deployed'] }, async (tx, node, ports) => {
         const port = portBy(ports, call.path.id);
         refuseWhileDeployed(node, params);

@@ -4,7 +4,7 @@ import { maasTime } from '../../contract/maas-time.ts';
 import type { Body } from '../../contract/route.ts';
 import { userBody } from '../../global/api/users.ts';
 import type { HeldAddress } from '../db/ip-address-store.ts';
-import { readMachines } from '../db/machine-read.ts';
+import { readInterfacesOf } from '../db/interface-store.ts';
 import { interfaceBodies, type InterfaceBody } from './interface-body.ts';
 import { uri, type NetworkBodies } from './network-body.ts';
 import type { NetworkContext } from './network-context.ts';
@@ -23,11 +23,11 @@ export const allocations: Readonly<Record<string, { readonly alloc_type: number;
 
 type View = Pick<NetworkContext, 'database' | 'global'>;
 
-/** Interfaces of these machines by id: one statement, however many. */
+/** Interfaces of these machines and devices by id. */
 async function interfacesOf({ database }: View, systemIds: readonly string[], view: NetworkBodies): Promise<Map<number, InterfaceBody>> {
   const ids = [...new Set(systemIds)];
-  const machines = ids.length === 0 ? [] : await readMachines(database.db, ids, { interfaces: true, disks: false, scripts: false });
-  return new Map(machines.flatMap((machine) => interfaceBodies(machine.interfaces, view).map((nic) => [nic.id, nic])));
+  const nodes = ids.length === 0 ? [] : await readInterfacesOf(database.db, ids);
+  return new Map(nodes.flatMap((rows) => interfaceBodies(rows, view).map((nic) => [nic.id, nic])));
 }
 
 /** Bodies in the order of the rows. */

@@ -133,6 +133,8 @@ describe('addresses that users take', () => {
     await at.db.updateTable('machine').set({ status: 4 }).where('system_id', '=', id).execute();
     expect((await release(`${net}.10`)).status).toBe(204);
     expect((await at.must('GET', `nodes/${id}/interfaces/${nic.id}/`)).links).toEqual([]);
+    const told = await at.mustCell('GET', 'events/', { id });
+    expect(told.events.map((one: { description: string }) => one.description)).toContain(`IP address ${net}.10 was taken away`);
     expect((await release(`${net}.10`, { discovered: 'true' })).status).toBe(404);
   });
 
@@ -141,6 +143,31 @@ describe('addresses that users take', () => {
     const { id } = await linked(vlan.id, subnet.id, `${net}.20`);
     const [one] = await at.must('GET', 'ipaddresses/', { all: 'true', ip: `${net}.20` });
     expect(one).toMatchObject({ alloc_type: 1, alloc_type_name: 'Sticky', owner: null, interface_set: [{ system_id: id, name: 'eth0' }] });
+  });
+
+  test('all: addresses of devices with their interfaces', async () => {
+    const { net, subnet, vlan } = await freshSubnet();
+    const device = await at.must('POST', 'devices/', { mac_addresses: freshMac(), cell: 'c17' });
+    const [nic] = device.interface_set;
+    await at.must('PUT', `nodes/${device.system_id}/interfaces/${nic.id}/`, { vlan: vlan.id });
+    await at.must('POST', `nodes/${device.system_id}/interfaces/${nic.id}/?op=link_subnet`, {
+      mode: 'STATIC',
+      subnet: subnet.id,
+      ip_address: `${net}.21`,
+    });
+    const [one] = await at.must('GET', 'ipaddresses/', { all: 'true', ip: `${net}.21` });
+    expect(one.interface_set).toMatchObject([{ system_id: device.system_id, name: 'eth0' }]);
+  });
+
+  test('a name that is an alias or too long gets no address, and none is taken', async () => {
+    const { subnet } = await freshSubnet();
+    await at.must('POST', 'dnsresourcerecords/', { fqdn: 'alias.c17.example', rrtype: 'cname', rrdata: 'www.example.com', cell: 'c17' });
+    const before = await eventsNow();
+    const beside = await reserve({ subnet: subnet.id, hostname: 'alias' }, 'ann');
+    expect([beside.status, beside.text]).toEqual([400, expect.stringContaining('cannot coexist')]);
+    expect((await reserve({ subnet: subnet.id, hostname: 'x'.repeat(64) }, 'ann')).status).toBe(400);
+    expect(await eventsNow()).toBe(before);
+    expect(await at.must('GET', `subnets/${subnet.id}/?op=ip_addresses`)).toEqual([]);
   });
 
   test('a subnet with reserved addresses stays unless it is forced', async () => {

@@ -5,10 +5,13 @@ import type { RouteParams } from '../../contract/routes.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { CellDb } from '../db/cell-db.ts';
 import { addDnsAddress, deleteDnsAddresses, ensureDnsResource } from '../db/dns-store.ts';
+import { record } from '../db/event-store.ts';
 import { addressesOfMac, deleteAddress, deleteLink, insertAddress, lockLinkOf, readAddresses } from '../db/ip-address-store.ts';
 import { deleteNeighbours } from '../db/neighbour-store.ts';
 import { readNetworks, type Networks } from '../db/network-read.ts';
 import { freeAddress, holderOf } from '../db/subnet-store.ts';
+import { isOwnerName } from './dns-record.ts';
+import { refuseBeside } from './dns-resource-records.ts';
 import { formatAddress } from './ip-address.ts';
 import { ipAddressBodies } from './ip-address-body.ts';
 import type { NetworkContext } from './network-context.ts';
@@ -22,6 +25,7 @@ function nameFor(networks: Networks, hostname: string): { readonly domainId: num
   const [, label = '', rest] = /^([^.]*)(?:\.(.*))?$/.exec(hostname.toLowerCase()) ?? [];
   const domain = [...networks.domains.values()].find((one) => (rest === undefined ? one.is_default : one.name === rest));
   if (!domain) throw invalid({ hostname: [`Unable to find the domain of ${hostname}.`] });
+  if (!isOwnerName(label)) throw invalid({ hostname: [`${label} is no name in a domain: it is longer than 63 characters.`] });
   return { domainId: domain.id, name: label };
 }
 
@@ -43,7 +47,9 @@ async function reserve(tx: CellDb, params: RouteParams<'IPAddresses.reserve'>, o
   await insertAddress(tx, { subnet_id: subnet.id, ip, owner, mac });
   if (params.hostname !== undefined) {
     const { domainId, name } = nameFor(await readNetworks(tx), params.hostname);
-    await addDnsAddress(tx, await ensureDnsResource(tx, domainId, name), ip);
+    const resource = await ensureDnsResource(tx, domainId, name);
+    await refuseBeside(tx, resource, 'A');
+    await addDnsAddress(tx, resource, ip);
   }
   return ip;
 }
@@ -52,7 +58,7 @@ async function reserve(tx: CellDb, params: RouteParams<'IPAddresses.reserve'>, o
 const changeable: ReadonlySet<string> = new Set(['new', 'ready', 'allocated', 'failed_testing', 'broken']);
 
 /** Take an address from whoever has it. @throws Failure `not_found`, `wrong_state`. */
-async function force(tx: CellDb, ip: string): Promise<void> {
+async function force(tx: CellDb, ip: string, username: string): Promise<void> {
   if (await deleteAddress(tx, ip)) return;
   const link = await lockLinkOf(tx, ip);
   if (!link) throw fail('not_found', { what: 'IPAddress' });
@@ -60,6 +66,7 @@ async function force(tx: CellDb, ip: string): Promise<void> {
     throw fail('wrong_state', { text: `IP address ${ip} is configured on machine ${link.hostname}, which is in use: release it first.` });
   }
   await deleteLink(tx, link.link_id);
+  await record(tx, { kind: 'interface_changed', systemId: link.system_id, username, description: `IP address ${ip} was taken away` });
 }
 
 type AddressRoute = `IPAddresses.${'read' | 'reserve' | 'release'}`;
@@ -97,7 +104,7 @@ export function ipAddressHandlers(context: NetworkContext): Handlers<AddressRout
           if ((await deleteNeighbours(tx, { ip })) === 0) throw fail('not_found', { what: 'IPAddress' });
           return { did: `IP address ${ip} forgotten`, value: undefined };
         }
-        if (params.force === true) await force(tx, ip);
+        if (params.force === true) await force(tx, ip, caller.username);
         else if (!(await deleteAddress(tx, ip, caller.username))) throw fail('not_found', { what: 'IPAddress' });
         await deleteDnsAddresses(tx, ip);
         return { did: `IP address ${ip} released`, value: undefined };

@@ -139,6 +139,30 @@ test('a user makes reserved ranges and changes those only; dynamic ones are for 
   expect((await at.ask('DELETE', `ipranges/${hers.id}/`)).status).toBe(404);
 });
 
+test('an address that its owner took in a reserved range of their own is no obstacle to an admin, either', async () => {
+  const { net, subnet } = await freshSubnet();
+  const range = { type: 'reserved', start_ip: `${net}.10`, end_ip: `${net}.20`, subnet: subnet.id };
+  const { id } = await at.must('POST', 'ipranges/', range, 'ann');
+  await at.must('POST', 'ipaddresses/?op=reserve', { subnet: subnet.id, ip: `${net}.11` }, 'ann');
+  expect((await at.must('PUT', `ipranges/${id}/`, { comment: 'hers' }, 'admin')).comment).toBe('hers');
+  await at.must('POST', 'ipaddresses/?op=reserve', { subnet: subnet.id, ip: `${net}.21` }, 'bob');
+  expect((await at.ask('PUT', `ipranges/${id}/`, { end_ip: `${net}.30` }, 'admin')).status).toBe(400);
+});
+
+test('both ends of a range changed at once: neither change is lost', async () => {
+  const { net, subnet } = await freshSubnet();
+  for (let round = 0; round < 5; round += 1) {
+    const at0 = round * 20 + 10;
+    const range = { type: 'reserved', start_ip: `${net}.${at0 + 4}`, end_ip: `${net}.${at0 + 8}`, subnet: subnet.id };
+    const { id } = await at.must('POST', 'ipranges/', range);
+    await Promise.all([
+      at.must('PUT', `ipranges/${id}/`, { start_ip: `${net}.${at0}` }),
+      at.must('PUT', `ipranges/${id}/`, { end_ip: `${net}.${at0 + 12}` }),
+    ]);
+    expect(await at.must('GET', `ipranges/${id}/`)).toMatchObject({ start_ip: `${net}.${at0}`, end_ip: `${net}.${at0 + 12}` });
+  }
+});
+
 describe('cost and events', () => {
   test('lists cost the same however much there is', async () => {
     await at.must('POST', 'spaces/', { name: 'first' });

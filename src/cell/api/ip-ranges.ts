@@ -11,16 +11,10 @@ import { uri, type NetworkBodies } from './network-body.ts';
 import type { NetworkContext } from './network-context.ts';
 import { changeNetwork, found, idOfText, networkView, refuseOtherCell } from './network-view.ts';
 import { subnetBy } from './specifier.ts';
-import { networkOf } from './subnet-settings.ts';
+import { addressOf, subnetAround } from './subnet-address.ts';
 
 /** MAAS's own floor: a smaller one runs out, as hosts change their DUIDs. */
 const leastDynamicIpv6 = 256n;
-
-function addressOf(text: string, field: 'start_ip' | 'end_ip'): IpAddress {
-  const address = parseAddress(text);
-  if (!address) throw invalid({ [field]: ['Enter a valid IPv4 or IPv6 address.'] });
-  return address;
-}
 
 /** @throws Failure `invalid` when this can be no range of the subnet, whatever else is in it. */
 function refuseMisfit(network: IpNetwork, subnet: LockedSubnet, type: 'dynamic' | 'reserved', start: IpAddress, end: IpAddress): void {
@@ -46,7 +40,7 @@ function refuseMisfit(network: IpNetwork, subnet: LockedSubnet, type: 'dynamic' 
 /** The subnet that a new range is in: named, or the one that its first address lies in. */
 function subnetOfRange(subnets: ReadonlyMap<number, SubnetRow>, named: string | undefined, start: IpAddress): SubnetRow {
   if (named !== undefined && named !== '') return subnetBy({ subnets }, named);
-  const around = [...subnets.values()].find((subnet) => isInside(networkOf(subnet.cidr), start));
+  const around = subnetAround({ subnets }, start);
   if (!around) throw invalid({ subnet: ['Unable to identify subnet by start_ip and end_ip: name it.'] });
   return around;
 }
@@ -117,13 +111,16 @@ export function ipRangeHandlers(context: NetworkContext): Handlers<RangeRoute> {
     'IPRange.update': async ({ path, params, caller }) => {
       const id = idOfText(path.id);
       await changeNetwork(context, caller.username, {}, async (tx) => {
-        const [known] = Number.isNaN(id) ? [] : await readRanges(tx, { id });
+        const [seen] = Number.isNaN(id) ? [] : await readRanges(tx, { id });
+        await lockSubnet(tx, found(seen, 'IPRange').subnet_id);
+        // As it is now that nobody else changes it.
+        const [known] = await readRanges(tx, { id });
         const before = found(known, 'IPRange');
         refuseStranger(before, caller);
         const start = params.start_ip === undefined ? before.start_ip : formatAddress(addressOf(params.start_ip, 'start_ip'));
         const end = params.end_ip === undefined ? before.end_ip : formatAddress(addressOf(params.end_ip, 'end_ip'));
         const wanted = { id, subnetId: before.subnet_id, type: before.type, start, end, comment: params.comment ?? before.comment };
-        found((await put(tx, { ...wanted, owner: caller.username })) || undefined, 'IPRange');
+        found((await put(tx, { ...wanted, owner: before.owner ?? caller.username })) || undefined, 'IPRange');
         return { did: `IP range ${before.start_ip} to ${before.end_ip} is now ${start} to ${end}`, value: id };
       });
       return show(id);

@@ -6,6 +6,8 @@ import { stateOf } from '../../contract/lifecycle.ts';
 import type { Handlers } from '../../http/handler.ts';
 import { documentsOf } from '../db/hardware-store.ts';
 import { readMachine } from '../db/machine-read.ts';
+import { readNetworkModel } from '../db/network-model.ts';
+import { networkConfig } from '../network/network-config.ts';
 import type { ApiContext } from './api-context.ts';
 import { storageView } from './block-device-body.ts';
 import { curtinConfig } from './curtin-config.ts';
@@ -32,12 +34,14 @@ export function machineHardwareHandlers(
     },
     'Machine.get_curtin_config': async ({ path }) => {
       const { database, global, cellName } = context;
-      const { machine, networks } = isSystemId(path.system_id) ? await readMachine(database.db, path.system_id) : {};
-      if (!machine || !networks) throw fail('not_found', { what: 'Machine' });
+      const { system_id: systemId } = path;
+      const { machine, networks } = isSystemId(systemId) ? await readMachine(database.db, systemId) : {};
+      const network = machine && (await readNetworkModel(database.db, systemId));
+      if (!machine || !networks || !network) throw fail('not_found', { what: 'Machine' });
       if (!['deploying', 'deployed', 'failed_deployment'].includes(stateOf(machine.status)))
         throw fail('bad_request', { reason: `Machine ${machine.hostname} is not in a deployment state.` });
       const body = machineBody(machine, { global, cellName, networks: networkBodies(networks, global) });
-      return curtinConfig(body, storageView(machine).storage);
+      return curtinConfig(body, storageView(machine).storage, networkConfig(network));
     },
   };
 }

@@ -19,6 +19,7 @@ import type { NetworkContext } from './network-context.ts';
 import { nodeList, type ListedKinds } from './node-lists.ts';
 import { forgetControllerOf } from './rack-controllers.ts';
 import { mayBeRack } from './rack-id.ts';
+import { macText } from './subnet-address.ts';
 
 type Collection = 'Nodes' | 'Devices' | 'RackControllers' | 'RegionControllers';
 type NodeRoute =
@@ -61,7 +62,7 @@ export function nodeHandlers(context: NetworkContext): Handlers<NodeRoute> {
   const list = (call: { readonly params: FilterParams; readonly free: Readonly<Record<string, unknown>> }, kinds: ListedKinds) =>
     nodeList(context, machineConditions(global, call.params, call.free), kinds);
   const isRegistered = ({ params }: { readonly params: { readonly mac_address: string } }) =>
-    isMacKnown(database.db, params.mac_address.replaceAll('-', ':'));
+    isMacKnown(database.db, macText(params.mac_address));
 
   const setZone = async (
     { params, caller }: { readonly params: { readonly zone: string; readonly nodes: readonly string[] }; readonly caller: Asker },

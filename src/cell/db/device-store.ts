@@ -2,7 +2,7 @@
 import { sql, type Updateable } from 'kysely';
 import { preparedOnce } from '../../postgres/prepared-statements.ts';
 import type { CellDb } from './cell-db.ts';
-import { record } from './event-store.ts';
+import { record, recordAll } from './event-store.ts';
 import { interfaceJson, type InterfaceRow } from './machine-read.ts';
 import { readBesideNetworks, type NetworkColumns, type Networks } from './network-read.ts';
 import type { DeviceTable } from './node-schema.ts';
@@ -126,6 +126,29 @@ export async function mergeDeviceKeys(
     where system_id = ${systemId}`.execute(tx);
 }
 
+/**
+ * The devices that live on a node go with it, whoever owns them: tell so of each, before the node is deleted. Its own row is locked; nobody
+ * puts a device on it meanwhile.
+ */
+export async function tellOfDevicesOn(tx: CellDb, systemId: string, by: string): Promise<void> {
+  await sql`select from node where system_id = ${systemId} for update`.execute(tx);
+  const { rows } = await sql<{ system_id: string; hostname: string }>`
+    with recursive living (system_id, hostname) as (
+      select system_id, hostname from device where parent = ${systemId}
+      union
+      select d.system_id, d.hostname from device d join living l on d.parent = l.system_id)
+    select system_id, hostname from living where system_id <> ${systemId} order by system_id`.execute(tx);
+  await recordAll(
+    tx,
+    rows.map((row) => ({
+      kind: 'device_deleted' as const,
+      systemId: row.system_id,
+      username: by,
+      description: `${row.hostname}, which lived on ${systemId}`,
+    })),
+  );
+}
+
 /** Forget a device, and with its node its interfaces, addresses and tags. */
 export async function deleteDevice(tx: CellDb, systemId: string): Promise<void> {
   await tx.deleteFrom('device').where('system_id', '=', systemId).execute();
@@ -145,10 +168,4 @@ export async function isAncestor(tx: CellDb, systemId: string, parent: string): 
       select d.parent from device d join above a on a.system_id = d.system_id where d.parent is not null)
     select exists (select from above where system_id = ${systemId}) as found`.execute(tx);
   return rows[0]?.found === true;
-}
-
-/** Is there such a node? It stays until the transaction ends. */
-export async function holdNode(tx: CellDb, systemId: string): Promise<boolean> {
-  const { rows } = await sql`select from node where system_id = ${systemId} for key share`.execute(tx);
-  return rows.length === 1;
 }

@@ -76,9 +76,3 @@ export async function forgetLaterValues(tx: CellDb, id: number, valueId: number)
 export async function deleteDhcpSnippet(tx: CellDb, id: number): Promise<boolean> {
   return (await tx.deleteFrom('dhcp_snippet').where('id', '=', id).executeTakeFirst()).numDeletedRows === 1n;
 }
-
-/** Is there such a machine or device? */
-export async function holdNode(tx: CellDb, systemId: string): Promise<boolean> {
-  const { rows } = await sql`select from node where system_id = ${systemId} and node_type in (0, 1) for key share`.execute(tx);
-  return rows.length === 1;
-}

@@ -42,7 +42,7 @@ const inOrder = (ports: readonly ClonedPort[]): ClonedPort[] =>
 /** The card of the destination for each of the source's, by its id: of the same name, else boot card for boot card, else in order. */
 function pairCards(source: MachineNetwork, destination: MachineNetwork): Map<number, ClonedPort> | string {
   const [from, onto] = [inOrder(cardsOf(source)), inOrder(cardsOf(destination))];
-  if (onto.length < from.length) return `has ${onto.length} physical interfaces, and the source has ${from.length}.`;
+  if (onto.length < from.length) return `has fewer physical interfaces (${onto.length}) than the source (${from.length}).`;
   const pairs = new Map<number, ClonedPort>();
   const pair = (card: ClonedPort, twin: ClonedPort | undefined): void => {
     if (twin === undefined || pairs.has(card.id) || [...pairs.values()].includes(twin)) return;

@@ -159,6 +159,13 @@ export async function readInterfaces(db: CellDb, systemId: string): Promise<Inte
   return rows[0]?.interfaces;
 }
 
+/** Those of several nodes, each node's together: one statement, however many. */
+export async function readInterfacesOf(db: CellDb, systemIds: readonly string[]): Promise<InterfaceRow[][]> {
+  const { rows } = await sql<{ interfaces: InterfaceRow[] }>`
+    select ${interfaceJson} as interfaces from node m where m.system_id = any (${systemIds as string[]}::text[])`.execute(db);
+  return rows.map((row) => row.interfaces);
+}
+
 export interface LockedNode {
   readonly system_id: string;
   /** Undefined for a device. */

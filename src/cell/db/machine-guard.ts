@@ -2,6 +2,7 @@
 import { sql, type Updateable } from 'kysely';
 import type { OperationKind } from '../../contract/operation.ts';
 import { LostRace, type CellDb } from './cell-db.ts';
+import { tellOfDevicesOn } from './device-store.ts';
 import { closeBoots } from './operation-store.ts';
 import { record } from './event-store.ts';
 import { deleteUnusedBmcs } from './power-store.ts';
@@ -92,6 +93,8 @@ export async function mergeKeys(
 
 /** Forget a machine that is still what it was when it was judged, and BMCs that no machine has any more. @throws LostRace */
 export async function deleteMachine(tx: CellDb, guard: MachineGuard, by: string): Promise<void> {
+  await sql`select from machine where system_id = ${guard.system_id} for update`.execute(tx);
+  await tellOfDevicesOn(tx, guard.system_id, by);
   const gone = await sql`
     delete from machine m where system_id = ${guard.system_id} and generation = ${guard.generation} and not locked
       and not exists (select from operation o where o.system_id = m.system_id and o.outcome = 'live')`.execute(tx);

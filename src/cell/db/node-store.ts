@@ -75,10 +75,16 @@ export async function findNodes(
   return rows;
 }
 
-/** Is this MAC address on an interface of anything? */
+/** Is this MAC address, in lower case with colons, on an interface of anything? */
 export async function isMacKnown(db: CellDb, mac: string): Promise<boolean> {
-  const { rows } = await sql`select from interface where mac = ${mac.toLowerCase()} limit 1`.execute(db);
+  const { rows } = await sql`select from interface where mac = ${mac} limit 1`.execute(db);
   return rows.length > 0;
+}
+
+/** Is there such a machine or device? It stays until the transaction ends. */
+export async function holdNode(tx: CellDb, systemId: string): Promise<boolean> {
+  const { rows } = await sql`select from node where system_id = ${systemId} and node_type in (0, 1) for key share`.execute(tx);
+  return rows.length === 1;
 }
 
 /** Which of these are machines and devices. */

@@ -201,6 +201,17 @@ export async function stepTaken(tx: CellDb, claimed: ClaimedOperation, taken: St
   }
 }
 
+/**
+ * Give a lease back without having done the step: it is looked at again at once when something happened meanwhile, else after `dueIn` ms.
+ * Nothing happens where another worker has it by now.
+ */
+export async function giveBack(db: CellDb, claimed: ClaimedOperation, dueIn: number): Promise<void> {
+  await sql`
+    update operation set lease_until = null, lease_owner = null,
+           due_at = case when nudges = ${claimed.nudges} then now() + ${dueIn} * interval '1 millisecond' else now() end
+    where id = ${claimed.id} and fence = ${claimed.fence} and outcome = 'live' ${sql.raw(wakesFollowers)}`.execute(db);
+}
+
 /** Something happened to this machine (check-in, claim, power verb ended): have its live operation looked at now. */
 export async function hasten(tx: CellDb, systemId: string): Promise<void> {
   await sql`update operation set due_at = now(), nudges = nudges + 1 where system_id = ${systemId} and outcome = 'live' ${sql.raw(wakesFollowers)}`.execute(

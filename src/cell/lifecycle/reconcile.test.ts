@@ -73,6 +73,22 @@ describe('leases', () => {
     expect(await operation(id)).toEqual(row);
   });
 
+  test('an abort between the facts and the step gives the lease back at once', async () => {
+    const { machine, id } = await deploying();
+    const door = {
+      ...cell.executor.door,
+      dhcpNames: async () => {
+        await cell.database.transaction((tx) => askAbort(tx, machine.systemId));
+        return true;
+      },
+    };
+    expect(await reconcile({ ...cell.executor, door }, 'worker')).toBe(1);
+    expect(await tickets(id)).toEqual([]);
+    expect(await operation(id)).toMatchObject({ outcome: 'live', lease_until: null, lease_owner: null, abort_asked: true });
+    expect(await reconcile(cell.executor, 'worker')).toBe(1);
+    expect(await operation(id)).toMatchObject({ outcome: 'aborted' });
+  });
+
   test('two workers that planned the same step: one carries it out, the other writes nothing', async () => {
     const { id } = await deploying();
     const claims = [];

@@ -3,13 +3,15 @@
  * Any number of these may run over one database.
  */
 import { LostRace } from '../db/cell-db.ts';
-import { claimDue, keepLease, readFacts, type ClaimedOperation, type FactsRow } from '../db/operation-store.ts';
+import { claimDue, giveBack, keepLease, readFacts, type ClaimedOperation, type FactsRow } from '../db/operation-store.ts';
 import { carryOut, type Executor } from './carry-out.ts';
 import { plan, type OperationFacts } from './plan.ts';
 import { powerType } from '../../contract/power-types.ts';
 
 /** Seconds. Long steps (fetching an image) renew it. */
 export const leaseSeconds = 60;
+/** Until a step that failed is tried again, in milliseconds. */
+const retryAfterMs = 5_000;
 
 /** Do what is due now. Returns how many operations were taken. */
 export async function reconcile(executor: Executor, owner: string, limit = 50): Promise<number> {
@@ -44,8 +46,11 @@ async function advance(executor: Executor, claimed: ClaimedOperation, row: Facts
     await carryOut(executor, claimed, row, facts, step);
     executor.door.killPoint(`${step.do}:after-commit`);
   } catch (error) {
-    // Whoever has the lease now goes on; nothing of ours was written.
-    if (!(error instanceof LostRace)) executor.log.error({ err: error, operation: claimed.id }, 'a step failed and will be tried again');
+    // Nothing of ours was written. Whoever has the lease now goes on; where it is still ours (an abort may come between the facts and the
+    // step), it must not be kept for its whole time.
+    if (error instanceof LostRace) executor.log.info({ operation: claimed.id, reason: error.message }, 'a step came too late');
+    else executor.log.error({ err: error, operation: claimed.id }, 'a step failed and will be tried again');
+    await giveBack(executor.database.db, claimed, retryAfterMs).catch(() => undefined);
   } finally {
     clearInterval(renew);
   }

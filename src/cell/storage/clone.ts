@@ -47,7 +47,7 @@ function pairByName(from: readonly Device[], onto: readonly Device[]): Pairs | u
 /** The disk of the destination for each of the source's, by its id; or why there is none. */
 function pairDisks(source: Storage, destination: Storage): Pairs | string {
   const [from, onto] = [disksOf(source), disksOf(destination)];
-  if (onto.length < from.length) return `has ${onto.length} disks, and the source has ${from.length}.`;
+  if (onto.length < from.length) return `has fewer disks (${onto.length}) than the source (${from.length}).`;
   const boot = from.find((one) => one.id === source.bootDiskId);
   const target = onto.find((one) => one.id === destination.bootDiskId);
   if (boot && target && target.size < boot.size)

@@ -74,7 +74,8 @@ function changed(reading: Pick<Reading, 'get' | 'named' | 'list'>, before: Notif
   const text = fillBlanks(next.message, next.context);
   if (text === undefined)
     throw invalid({ __all__: ['Notification cannot be rendered: its message has a blank that its context does not fill.'] });
-  if (text.length > longestShown) throw invalid({ __all__: [`With its blanks filled the message is longer than ${longestShown} characters.`] });
+  if (text.length > longestShown)
+    throw invalid({ __all__: [`With its blanks filled the message is longer than ${longestShown} characters.`] });
   const isTaken = next.ident !== null && reading.list('notification').some((one) => one.id !== next.id && one.ident === next.ident);
   if (isTaken) throw invalid({ ident: ['Notification with this Ident already exists.'] });
   return user === undefined ? next : { ...next, user: userIdOf(reading, user) };
