@@ -114,13 +114,14 @@ async function raiseFront(say: Say): Promise<Target> {
     let url = '';
     let key = '';
     let story = '';
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      story = `${story}${line}\n`.slice(-4000);
-      url = /^ +URL +(\S+?)\/MAAS\//.exec(line)?.[1] ?? url;
-      key = /^ +API key +(\S+)/.exec(line)?.[1] ?? key;
-      // The last line that it writes before it waits.
-      if (url !== '' && key !== '' && line.startsWith('Try:')) done({ url, key });
-    });
+    if (child.stdout)
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        story = `${story}${line}\n`.slice(-4000);
+        url = /^ +URL +(\S+?)\/MAAS\//.exec(line)?.[1] ?? url;
+        key = /^ +API key +(\S+)/.exec(line)?.[1] ?? key;
+        // The last line that it writes before it waits.
+        if (url !== '' && key !== '' && line.startsWith('Try:')) done({ url, key });
+      });
     void ended.then(() => failed(new Error(`muster demo ended before it was up:\n${story}\n${readFileSync(log, 'utf8').slice(-3000)}`)));
   });
   const client = createClient({ url: facts.url, key: facts.key });
