@@ -45,9 +45,9 @@ url_encode() {
       } }'
 }
 
-# trimmed FILE: a text file of /sys, printable ASCII only (vendors write anything), without blanks at either end; nothing when it is absent
-# or the vendor left a filler there.
+# trimmed FILE: the first line of a text file of /sys, printable ASCII only (vendors write anything) and 250 letters at most, without blanks
+# at either end; nothing when it is absent or the vendor left a filler there.
 trimmed() {
   [ -r "$1" ] || return 0
-  tr -cd '\012\040-\176' <"$1" 2>/dev/null | sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' -e '/^\(To be filled by O\.E\.M\.\|Not Specified\|None\)$/d' | head -n 1
+  tr -cd '\012\040-\176' <"$1" 2>/dev/null | sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' -e '/^\(To be filled by O\.E\.M\.\|Not Specified\|None\)$/d' | head -n 1 | cut -c1-250
 }

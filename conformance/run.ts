@@ -18,8 +18,19 @@ const { values: flags } = parseArgs({
     url: { type: 'string' },
     key: { type: 'string' },
     ready: { type: 'string' },
+    help: { type: 'boolean' },
   },
 });
+if (flags.help === true) {
+  process.stdout.write(`Runs real MAAS clients, unmodified, against a bare cell and against the front of three cells (docs/conformance.md).
+
+  --client NAME     only this one: ${clients.map((one) => one.name).join(', ')}; may be repeated
+  --target NAME     only cell or only front
+  --url URL --key KEY --ready ID,ID
+                    something that runs already, with these Ready machines
+`);
+  process.exit(0);
+}
 const started = Date.now();
 const say = (text: string): void =>
   void process.stdout.write(`${String(Math.round((Date.now() - started) / 1000)).padStart(4)} s  ${text}\n`);

@@ -8,6 +8,7 @@ import type { NetworkContext } from '../src/cell/api/network-context.ts';
 import type { CellTables, DeployedImage } from '../src/cell/db/schema.ts';
 import { makeSecretKey, type SecretKey } from '../src/cell/db/secret-key.ts';
 import { hostNameFor } from '../src/cell/metadata/host-name.ts';
+import { networkConfig } from '../src/cell/network/network-config.ts';
 import { networkDoors } from '../src/cell/network-doors.ts';
 import { powerDoors } from '../src/cell/power-door.ts';
 import { fail } from '../src/contract/errors.ts';
@@ -68,6 +69,7 @@ export function apiContext(database: TestDatabase<CellTables>, global: GlobalRea
       fallback: () => image,
     },
     scripts: { commissioning: () => ['50-muster-inventory'], testing: () => ['10-muster-disk-read'], hostName: hostNameFor },
+    systemNetwork: networkConfig,
     bulkTurns: new Turns(mostCalls),
     destructive: new DestructiveLimit({ cellName: name, perCall: 2_500, perMinute: 100_000, ...options.destructive }),
     killPoint: options.killPoint ?? (() => undefined),

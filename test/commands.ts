@@ -49,6 +49,7 @@ export const commands: Readonly<Record<string, Proof>> = {
   'npm run bench -- smoke': { kind: 'run', as: 'npm run bench -- smoke --help', exit: 0, prints: /Allocations a second/ },
   'npm run e2e -- fifty-cells': { kind: 'run', as: 'npm run e2e -- fifty-cells --help', exit: 0, prints: /Starts a fleet/ },
   'npm run bench': { kind: 'run', exit: 0, prints: /bench/ },
+  'npm run conformance': { kind: 'run', as: 'npm run conformance -- --help', exit: 0, prints: /Runs real MAAS clients/ },
   'npm run api-docs': { kind: 'file', file: 'test/api-docs.test.ts' },
   'npm run format': { kind: 'scratch', files: { 'a.ts': 'export const a = "b"' }, after: { 'a.ts': "export const a = 'b';\n" } },
 };

@@ -14,6 +14,7 @@ import { hubImages, openImageStore } from '../src/cell/images/store.ts';
 import { oauthHeader } from '../src/http/oauth.ts';
 import { testDatabase } from './postgres.ts';
 import { freePort, log, SmallFleet } from './small-fleet.ts';
+import { bootSourceSite } from './stream-site.ts';
 
 const megabyte = 1 << 20;
 let fleet: SmallFleet;
@@ -82,6 +83,24 @@ test('through the front to the hub, from the hub to a cell', async () => {
   await client.call('BootResource.delete', { id: String(id) }, {});
   expect(catalogue.find('appliance', 'amd64/generic')).toBeUndefined();
   await expect(fromHub!(`/replica/images/${digestOf(bytes)}/x`, {})).rejects.toThrow('the hub answered 404');
+});
+
+test('an import asked for at the front is carried out by the hub, and seen by all', async () => {
+  await using site = await bootSourceSite();
+  site.publish([{ os: 'debian', release: '12', version: '20260101', bytes: randomBytes(100_000) }]);
+  const { cell } = await fleet.openCell('east');
+  const client = fleet.client((await fleet.openFront('f3')).url);
+  const source = await client.call('BootSources.create', {}, { url: site.url, keyring_data: site.signer.armoured });
+  await client.call('BootSourceSelections.create', { boot_source_id: String(source.id) }, { os: 'debian', release: '12' });
+  await client.call('BootResources.import', {}, {});
+  for (let turn = 0; await client.call('BootResources.is_importing', {}, {}); turn += 1) {
+    if (turn > 400) throw new Error('the import never ended');
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  const [image] = (await client.call('BootResources.read', {}, { type: 'synced' })).map(({ name }) => name);
+  expect(image).toBe('debian/12');
+  // The cell hears of the end a moment after the front.
+  await expect.poll(() => cell.global.reader.get('image_import', 'images'), { timeout: 10_000 }).toBeUndefined();
 });
 
 test('scripts, boot sources and package repositories: written at the hub, read at the cell, by any URL of the front', async () => {

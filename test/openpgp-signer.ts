@@ -23,9 +23,19 @@ function integer(given: Buffer): Buffer {
 const subpacket = (type: number, body: Buffer): Buffer => Buffer.concat([Buffer.from([body.length + 1, type]), body]);
 const curve = Buffer.from('092b06010401da470f01', 'hex');
 
+/** The checksum of an armour (RFC 9580 §6.1), without which GnuPG 2.2 reads on. */
+function checksum(bytes: Buffer): string {
+  let crc = 0xb704ce;
+  for (const byte of bytes) {
+    crc ^= byte << 16;
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc << 1) ^ (crc & 0x800000 ? 0x1864cfb : 0);
+  }
+  return number(crc & 0xffffff, 3).toString('base64');
+}
+
 function armour(what: string, bytes: Buffer): string {
   const lines = bytes.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN PGP ${what}-----\n\n${lines.join('\n')}\n-----END PGP ${what}-----\n`;
+  return `-----BEGIN PGP ${what}-----\n\n${lines.join('\n')}\n=${checksum(bytes)}\n-----END PGP ${what}-----\n`;
 }
 
 export function openpgpSigner(made = Math.floor(Date.now() / 1000) - 60): OpenpgpSigner {
@@ -42,7 +52,13 @@ export function openpgpSigner(made = Math.floor(Date.now() / 1000) - 60): Openpg
     const digest = createHash('sha512').update(data).update(head).update(trailer).digest();
     const signed = sign(null, digest, privateKey);
     const unhashed = subpacket(16, fingerprint.subarray(-8));
-    const tail = [number(unhashed.length, 2), unhashed, digest.subarray(0, 2), integer(signed.subarray(0, 32)), integer(signed.subarray(32))];
+    const tail = [
+      number(unhashed.length, 2),
+      unhashed,
+      digest.subarray(0, 2),
+      integer(signed.subarray(0, 32)),
+      integer(signed.subarray(32)),
+    ];
     return packet(2, Buffer.concat([head, ...tail]));
   };
 

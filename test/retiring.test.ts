@@ -235,7 +235,12 @@ describe('a user', () => {
     });
     const { consumer_key, token_key, token_secret } = (await key.json()) as Record<string, string>;
     const ann = fleet.client(front.url, `${consumer_key}:${token_key}:${token_secret}`);
-    expect(await client.call('User.resources', { username: 'ann' }, {})).toEqual({ machines: 3, devices: 0, ip_ranges: 0, ip_addresses: 0 });
+    expect(await client.call('User.resources', { username: 'ann' }, {})).toEqual({
+      machines: 3,
+      devices: 0,
+      ip_ranges: 0,
+      ip_addresses: 0,
+    });
     await expect(client.call('User.delete', { username: 'ann' }, {})).rejects.toMatchObject({
       code: 'in_use',
       text: 'User ann is in use: machines, devices, addresses or ranges of them in north,south.',

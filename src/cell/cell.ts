@@ -61,6 +61,7 @@ import { shareMembership } from './shared-files.ts';
 import { kernelOptions, operatorParameters } from './kernel-options.ts';
 import { careForTags } from './tag-care.ts';
 import { networkDoors } from './network-doors.ts';
+import { networkConfig } from './network/network-config.ts';
 import { rackId } from './api/rack-id.ts';
 import { runWorkers } from './workers.ts';
 
@@ -241,6 +242,7 @@ export async function startCell(options: CellOptions): Promise<Cell> {
     cellNumber: base.number,
     power,
     images: catalogue,
+    systemNetwork: networkConfig,
     scripts: {
       commissioning: () => [
         ...commissioningScripts,

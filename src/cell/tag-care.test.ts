@@ -168,11 +168,22 @@ test('a machine that changes while all are judged is judged by what it is now', 
   expect(await members()).toEqual([ids[44]]);
 });
 
-test('documents that cannot be read any more are a finding and no end', async () => {
+test('documents that cannot be read are a finding of their machine, which keeps its tags; all others are judged', async () => {
   tag('//vendor="Acme"');
   await care();
   await report(ids[0], '<a');
   await care();
   expect(await members()).toEqual([ids[0], ids[44]]);
-  expect(await findings()).toHaveLength(1);
+  expect(await findings()).toEqual([]);
+  const { db } = api.database;
+  const unreadable = await db.selectFrom('finding').select('system_id').where('kind', '=', 'unreadable_hardware').execute();
+  expect(unreadable).toEqual([{ system_id: ids[0] }]);
+  await report(ids[1], lshw('Acme'));
+  await care();
+  expect(await members()).toEqual([ids[0], ids[1], ids[44]]);
+  tag('//vendor="Other"');
+  await care();
+  expect(await members()).toEqual([ids[0]]);
+  expect(await findings()).toEqual([]);
+  expect(await care()).toBe(0);
 });

@@ -7,7 +7,7 @@ import type { GlobalReader } from '../global/document.ts';
 import type { BodyOf } from '../global/kinds.ts';
 import type { TagJudge, Verdict } from '../global/tag-judge.ts';
 import type { Database } from '../postgres/database.ts';
-import { openFinding, resolveFindings } from './db/finding-store.ts';
+import { openFinding, openFindings, resolveFindings } from './db/finding-store.ts';
 import type { CellTables } from './db/schema.ts';
 import {
   documentsBehind,
@@ -47,13 +47,20 @@ function isJudged(tag: Tag, row: TagJudgementRow | undefined): boolean {
   return row !== undefined && row.definition === tag.definition && row.rebuilds === rebuildsOf(tag);
 }
 
-/** What one definition says of one machine. A document that cannot be read is as none. */
-async function verdictsOf(judge: TagCareOptions['judge'], machine: DocumentsOfMachine, tags: readonly Tag[]): Promise<readonly Verdict[]> {
+/** Of a machine whose documents cannot be read: why. They say nothing of it, nor of any definition. */
+type Judged = { readonly verdicts: readonly Verdict[] } | { readonly unreadable: string };
+
+/** What definitions say of one machine. */
+function judged(judge: TagCareOptions['judge'], machine: DocumentsOfMachine, tags: readonly Tag[]): Promise<Judged> {
   const definitions = tags.map((tag) => tag.definition);
   const documents = { lshw: machine.lshw?.toString('utf8') ?? null, lldp: machine.lldp?.toString('utf8') ?? null };
-  const answer = await judge.judge(documents, definitions);
-  if (!('unreadable' in answer)) return answer.verdicts;
-  return tags.map(() => ({ problem: `the documents of ${machine.system_id} cannot be read: ${answer.unreadable}` }));
+  return judge.judge(documents, definitions);
+}
+
+/** Findings of machines that keep their tags because nobody can read what they have reported. */
+async function tellUnread(tx: CellDb, unread: ReadonlyMap<string, string>): Promise<void> {
+  const found = [...unread].map(([systemId, reason]) => ({ subject: systemId, systemId, data: { system_id: systemId, reason } }));
+  await openFindings(tx, 'unreadable_hardware', found);
 }
 
 /** Do what is due; returns how much that was. */
@@ -91,14 +98,20 @@ async function judgeAll({ database, judge, signal, killPoint }: TagCareOptions, 
   if (!began) return false;
   const matching: string[] = [];
   let problem: string | undefined;
+  const unread = new Map<string, string>();
   // Most machines that never reported anything are alike.
-  let ofNothing: Verdict | undefined;
+  let ofNothing: Judged | undefined;
   for (let after: string | undefined = ''; after !== undefined && problem === undefined;) {
     const page: DocumentsOfMachine[] = await documentsBehind(db, after, machinesAtOnce);
     for (const machine of page) {
       const isEmpty = machine.lshw === null && machine.lldp === null;
-      const verdict: Verdict | undefined = (isEmpty ? ofNothing : undefined) ?? (await verdictsOf(judge, machine, [tag]))[0];
-      if (isEmpty) ofNothing = verdict;
+      const said: Judged = (isEmpty ? ofNothing : undefined) ?? (await judged(judge, machine, [tag]));
+      if (isEmpty) ofNothing = said;
+      if ('unreadable' in said) {
+        unread.set(machine.system_id, said.unreadable);
+        continue;
+      }
+      const [verdict] = said.verdicts;
       if (verdict?.matches === true) matching.push(machine.system_id);
       problem = verdict?.problem;
       if (problem !== undefined) break;
@@ -113,7 +126,8 @@ async function judgeAll({ database, judge, signal, killPoint }: TagCareOptions, 
   }
   await database.transaction(async (tx) => {
     if (problem === undefined) {
-      await setMembers(tx, tag, matching);
+      await setMembers(tx, tag, matching, { unread: [...unread.keys()] });
+      await tellUnread(tx, unread);
       await judgeAgain(tx, began);
       await resolveFindings(tx, 'tag_not_judged', [subjectOf(tag.id)]);
     } else await tellOf(tx, tag, problem);
@@ -132,17 +146,23 @@ async function judgeChanged({ database, judge }: TagCareOptions, tags: readonly 
   const machines = await unjudged(database.db, machinesAtOnce);
   if (machines.length === 0) return 0;
   const found: { readonly machine: DocumentsOfMachine; readonly verdicts: readonly Verdict[] }[] = [];
-  for (const machine of machines) found.push({ machine, verdicts: await verdictsOf(judge, machine, tags) });
+  const unread = new Map<string, string>();
+  for (const machine of machines) {
+    const said = await judged(judge, machine, tags);
+    if ('unreadable' in said) unread.set(machine.system_id, said.unreadable);
+    else found.push({ machine, verdicts: said.verdicts });
+  }
   await database.transaction(async (tx) => {
     for (const [index, tag] of tags.entries()) {
-      const judged = found.filter(({ verdicts }) => verdicts[index]?.matches !== undefined).map(({ machine }) => machine.system_id);
+      const sound = found.filter(({ verdicts }) => verdicts[index]?.matches !== undefined).map(({ machine }) => machine.system_id);
       const matching = found.filter(({ verdicts }) => verdicts[index]?.matches === true).map(({ machine }) => machine.system_id);
-      await setMembers(tx, tag, matching, judged);
+      await setMembers(tx, tag, matching, { judged: sound });
       const problem = found.find(({ verdicts }) => verdicts[index]?.problem !== undefined)?.verdicts[index]?.problem;
       if (problem === undefined) continue;
       await tellOf(tx, tag, problem);
       await keepJudgement(tx, { tag_id: tag.id, definition: tag.definition, rebuilds: rebuildsOf(tag), problem });
     }
+    await tellUnread(tx, unread);
     await markJudged(tx, machines);
   });
   return machines.length;

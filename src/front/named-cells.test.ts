@@ -35,6 +35,7 @@ describe('the cell of a path', () => {
 test('free text is never taken for an id', () => {
   expect(cellOfFields({ hostname: [systemIdOf(3, 60)!], description: [String(idOf(3, 1))], serial: ['123456789012'] })).toBeUndefined();
   expect(cellOfFields({ subnet: [String(idOf(3, 1))] })).toBe(3);
+  expect(cellOfFields({ source: ['nonsense'], destinations: [systemIdOf(3, 60)!, systemIdOf(4, 60)!] })).toBe(4);
 });
 
 test('every bulk route has a list of ids', () => {

@@ -119,6 +119,9 @@ describe('notifications', () => {
     [{ message: 'x', users: 'maybe' }, 'users'],
     [{ message: 'x', ident: 'a b' }, 'ident'],
     [{ message: 'x', ident: 'taken' }, 'ident'],
+    [{ message: 'x', context: '{"a":"\\u0000"}' }, 'context'],
+    [{ message: 'x', context: '{"a":"\\ud800"}' }, 'context'],
+    [{ message: '{a}'.repeat(1_000), context: `{"a":"${'x'.repeat(1_000)}"}` }, '__all__'],
   ])('%j is refused for its %s', async (given, field) => {
     if ('ident' in given && given.ident === 'taken') await tell({ message: 'x', ident: 'taken' });
     const answer = await api.ask('POST', 'notifications/', given);
@@ -148,6 +151,8 @@ describe('licence keys', () => {
     expect((await api.ask('DELETE', path)).status).toBe(204);
     expect(await api.told('GET', path)).toEqual([404, 'No LicenseKey matches the given query.']);
     expect((await api.ask('DELETE', path)).status).toBe(404);
+    // What is retired is kept, but not what was secret in it.
+    expect(JSON.stringify(api.authority.memory.documents('config'))).not.toContain(key.toLowerCase());
     expect((await api.ask('POST', 'license-keys/', { ...win, osystem: 'a/b' })).status).toBe(400);
   });
 });

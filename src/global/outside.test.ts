@@ -1,4 +1,7 @@
 // What the authority asks of others: SSH keys of Launchpad and GitHub, OpenID issuers.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { globalApi, type GlobalApi } from '../../test/global-api.ts';
 import { outsideSite, type OutsideSite } from '../../test/outside-site.ts';
@@ -155,4 +158,13 @@ describe('OpenID providers', () => {
     for (const path of ['oidc-providers/', 'oidc-providers/?op=get_active', 'oidc-providers/7/'])
       expect((await api.ask('GET', path, undefined, { key: ann })).status).toBe(403);
   });
+});
+
+test('what is small on its way and large behind it is not read', async () => {
+  const bomb = gzipSync(Buffer.alloc(64 << 20, 'x'));
+  const server = createServer((_request, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const door = openOutside({ launchpad: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  await expect(door.sshKeysOf('lp', 'ann')).rejects.toThrow(/more than 262144 bytes/);
+  server.close();
 });

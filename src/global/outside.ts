@@ -33,6 +33,18 @@ const causeOf = (error: unknown): string => {
   return error.cause instanceof Error ? error.cause.message : error.message;
 };
 
+/** What comes is counted as it is unpacked: a few bytes on their way may be many behind it. @throws OutsideTrouble */
+async function boundedText(body: AsyncIterable<Uint8Array> | null): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of body ?? []) {
+    size += part.length;
+    if (size > mostBytes) throw new OutsideTrouble(`it answered more than ${mostBytes} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
 /** One text, or undefined on 404. @throws OutsideTrouble */
 async function textAt(address: string, accept: string): Promise<string | undefined> {
   const agent = new Agent({ connect: { timeout: mostMs }, maxResponseSize: mostBytes });
@@ -52,7 +64,7 @@ async function textAt(address: string, accept: string): Promise<string | undefin
       }
       if (reply.status === 404) return undefined;
       if (reply.status !== 200) throw new OutsideTrouble(`it answered ${reply.status}`);
-      return await reply.text();
+      return await boundedText(reply.body);
     }
     throw new OutsideTrouble(`it redirects more than ${mostRedirects} times`);
   } catch (error) {

@@ -3,6 +3,7 @@ import type { PowerParameters, PowerTypeName } from '../../contract/power-types.
 import type { GlobalReader } from '../../global/document.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { FeedWakeups } from '../../postgres/feed-wakeups.ts';
+import type { NetworkModel } from '../db/network-model.ts';
 import type { CellTables, DeployedImage, PowerState } from '../db/schema.ts';
 import type { SecretKey } from '../db/secret-key.ts';
 import type { DestructiveLimit } from './destructive-limit.ts';
@@ -64,6 +65,8 @@ export interface ApiContext {
   readonly power: ApiPowerDoor;
   readonly images: ApiImageDoor;
   readonly scripts: ApiScriptDoor;
+  /** What a machine's installed system is told of its network (netplan's); undefined when it finds out by itself. The network room's. */
+  systemNetwork(model: NetworkModel): object | undefined;
   /** How many machines may be released, erased or deployed. */
   readonly destructive: DestructiveLimit;
   /** Who may work on many machines now. */

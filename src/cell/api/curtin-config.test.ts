@@ -53,7 +53,10 @@ const storage = {
   ],
 } as unknown as Storage;
 
-const network = { version: 2, ethernets: { eth0: { match: { macaddress: '52:54:00:00:00:01' }, 'set-name': 'eth0', dhcp4: true } } } as const;
+const network = {
+  version: 2,
+  ethernets: { eth0: { match: { macaddress: '52:54:00:00:00:01' }, 'set-name': 'eth0', dhcp4: true } },
+} as const;
 const text = curtinConfig(machine, storage, network);
 const config = JSON.parse(text) as Config;
 const by = (list: readonly Record<string, unknown>[], id: string) => list.find((one) => one['id'] === id);

@@ -2,7 +2,6 @@
  * How a machine is installed, in the shape of a curtin config: storage (version 1) as curtin's documentation has it, and network (version 2), which is
  * netplan's. Muster's agent is no curtin and never reads this; it says truly what the agent was, or will be, told to do. Pure.
  */
-import type { NetworkConfig } from '../network/network-config.ts';
 import type { Group, Member, Storage } from '../storage/model.ts';
 import type { MachineBody } from './machine-body.ts';
 
@@ -12,7 +11,7 @@ type Action = Readonly<Record<string, unknown>> & { readonly id: string; readonl
  * Key order and content follow the machine alone: the same machine gives the same text. JSON is YAML.
  * @param network What its system is told; undefined when it finds out by itself, by DHCP.
  */
-export function curtinConfig(machine: MachineBody, storage: Storage, network: NetworkConfig | undefined): string {
+export function curtinConfig(machine: MachineBody, storage: Storage, network: object | undefined): string {
   const config = {
     install: { target: '/target' },
     storage: { version: 1, config: storageActions(machine, storage) },

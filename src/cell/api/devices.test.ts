@@ -225,6 +225,23 @@ describe('deleting', () => {
     expect((await ask('admin', 'DELETE', `machines/${machine}/`)).status).toBe(204);
     for (const id of [child, grandchild]) expect((await ask('ann', 'GET', `devices/${id}/`)).status).toBe(404);
     expect(await count('node')).toBe((await count('machine')) + (await count('device')));
+    // The feed is told of each, in the same transaction.
+    const { rows } = await sql<{ system_id: string; username: string }>`
+      select system_id, username from event where type = 'device_deleted' and system_id in (${child}, ${grandchild})`.execute(
+      cell.database.db,
+    );
+    expect(rows.map((row) => [row.system_id, row.username])).toEqual([child, grandchild].toSorted().map((id) => [id, 'admin']));
+  });
+
+  test('a device that others live on, likewise', async () => {
+    const parent = await add('bob');
+    const child = await add('ann', { parent });
+    expect((await ask('bob', 'DELETE', `devices/${parent}/`)).status).toBe(204);
+    const { rows } = await sql<{ system_id: string }>`
+      select system_id from event where type = 'device_deleted' and system_id in (${parent}, ${child}) order by id`.execute(
+      cell.database.db,
+    );
+    expect(rows.map((row) => row.system_id)).toEqual([child, parent]);
   });
 });
 

@@ -9,7 +9,9 @@ import { oauthHeader } from '../../http/oauth.ts';
 import { readTar } from '../../sim/tar-reader.ts';
 import { saveHardware, saveLshw } from '../db/hardware-store.ts';
 import { saveInventory } from '../db/inventory-store.ts';
+import { readNetworkModel } from '../db/network-model.ts';
 import { readInventory } from '../lifecycle/inventory.ts';
+import { networkConfig } from '../network/network-config.ts';
 
 let api: CellApi;
 let id: string;
@@ -82,11 +84,11 @@ describe('documents', () => {
       const one = await api.addIn(state, 'ann');
       await commission(one, inventoryOf(machineModel('hardware', 4)));
       const reply = await api.ask('ann', 'GET', `machines/${one}/?op=get_curtin_config`);
-      const model = await readNetworkModel(api.database.db, one);
+      const network = await readNetworkModel(api.database.db, one);
       expect([state, reply.status]).toEqual([state, 200]);
       expect(reply.headers['content-type']).toMatch(/^text\/plain/);
       expect(JSON.parse(reply.text)).toMatchObject({ storage: { version: 1 } });
-      expect(JSON.parse(reply.text).network).toEqual(model && networkConfig(model));
+      expect(JSON.parse(reply.text).network).toEqual(network && networkConfig(network));
       await api.database.db.deleteFrom('machine').where('system_id', '=', one).execute();
     }
   });
@@ -177,19 +179,21 @@ test('NUMA nodes in the body of a machine', async () => {
 
 describe('results', () => {
   const began = new Date('2026-01-02T03:04:05Z');
+  /** A machine and the id of its only result set: the lowest of its results. */
   async function results(outcome: 'live' | 'done' = 'done'): Promise<{ machine: string; run: number }> {
     const machine = await api.add();
-    const { id: run } = await api.database.db
+    const ids: number[] = [];
+    const { id: operation } = await api.database.db
       .insertInto('operation')
       .values({ system_id: machine, kind: 'commission', plan_version: 1, outcome, requested_by: 'admin', deadline: new Date() })
       .returning('id')
       .executeTakeFirstOrThrow();
-    for (const name of ['50-muster-inventory', '70-own'])
-      await api.database.db
+    for (const name of ['50-muster-inventory', '70-own']) {
+      const { id } = await api.database.db
         .insertInto('script_result')
         .values({
           system_id: machine,
-          operation_id: run,
+          operation_id: operation,
           name,
           type: 0,
           status: 2,
@@ -200,8 +204,11 @@ describe('results', () => {
           output: Buffer.from(`${name} all\n`),
           result: Buffer.from('a: 1\n'),
         })
-        .execute();
-    return { machine, run };
+        .returning('id')
+        .executeTakeFirstOrThrow();
+      ids.push(id);
+    }
+    return { machine, run: ids[0] ?? 0 };
   }
   interface Set {
     readonly results: { readonly name: string; readonly suppressed: boolean }[];

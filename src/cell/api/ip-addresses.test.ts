@@ -133,7 +133,7 @@ describe('addresses that users take', () => {
     await at.db.updateTable('machine').set({ status: 4 }).where('system_id', '=', id).execute();
     expect((await release(`${net}.10`)).status).toBe(204);
     expect((await at.must('GET', `nodes/${id}/interfaces/${nic.id}/`)).links).toEqual([]);
-    const told = await at.mustCell('GET', 'events/', { id });
+    const told = await at.mustCell('GET', 'events/?op=query', { id });
     expect(told.events.map((one: { description: string }) => one.description)).toContain(`IP address ${net}.10 was taken away`);
     expect((await release(`${net}.10`, { discovered: 'true' })).status).toBe(404);
   });

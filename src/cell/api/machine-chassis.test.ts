@@ -99,3 +99,22 @@ test.each([
 test('only an admin may', async () => {
   expect((await add({ hostname: address }, 'ann')).status).toBe(403);
 });
+
+test('a BMC that names its systems with control characters spoils neither the call nor the words', async () => {
+  const members = ['/redfish/v1/Systems/a\0b', '/redfish/v1/Systems/half\ud800', '/redfish/v1/Systems/node'];
+  const known = bodies.get('/redfish/v1/Systems');
+  bodies.set('/redfish/v1/Systems', { Members: members.map((at) => ({ '@odata.id': at })) });
+  for (const at of members) bodies.set(new URL(at, address).pathname, { Name: 'rack\n10.9.9.9: added as abcdefg\u0000\ud800' });
+  const cards = '/redfish/v1/Systems/node/EthernetInterfaces';
+  bodies.set('/redfish/v1/Systems/node', {
+    ...(bodies.get('/redfish/v1/Systems/node') as object),
+    EthernetInterfaces: { '@odata.id': cards },
+  });
+  bodies.set(cards, { Members: [{ '@odata.id': `${cards}/1` }] });
+  bodies.set(`${cards}/1`, { MACAddress: { toString: 1 } });
+  const answer = await add({ hostname: address });
+  bodies.set('/redfish/v1/Systems', known);
+  expect([answer.status, answer.text]).toEqual([200, expect.stringMatching(/ node: added as \w{7} \(rack /)]);
+  expect(answer.text).not.toMatch(/^10\.9\.9\.9/m);
+  expect(answer.text).not.toMatch(/[\0\ufffd]/);
+});

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { networkServer, type NetworkServer } from '../../../test/network-server.ts';
 import { systemIdOf } from '../../contract/ids.ts';
@@ -106,13 +107,13 @@ test('machines are configured like another one, addresses apart', async () => {
     ['sdb', from.physicalblockdevice_set[1].used_for],
     ['sdc', 'Unused'],
   ]);
-  const events = await at.db.selectFrom('event').select(['type', 'description']).where('system_id', '=', one.id).orderBy('id').execute();
+  const { rows: events } = await sql`select type, description from event where system_id = ${one.id} order by id`.execute(at.db);
   expect(events).toEqual([
     { type: 'interface_changed', description: `Interfaces as of machine ${source.id}` },
     { type: 'block_device_changed', description: `Storage as of machine ${source.id}` },
   ]);
   // The source is what it was, and doing it again changes nothing but ids.
-  expect(await read(source.id)).toEqual(from);
+  expect({ ...(await read(source.id)), domain: from.domain }).toEqual(from);
   expect((await clone({ source: source.id, destinations: one.id, ...both })).status).toBe(204);
   const again = await read(one.id);
   expect([storageOf(again), networkOf(again)]).toEqual([storageOf(copy), networkOf(copy)]);
@@ -192,7 +193,8 @@ test('what cannot be done is done to none of them', async () => {
   expect((await clone({ ...to(), destinations: Array.from({ length: 101 }, () => good.id) })).status).toBe(400);
   expect((await clone(to(), 'ann')).status).toBe(403);
   expect((await at.ask('POST', 'machines/?op=clone', to(), 'nobody')).status).toBe(401);
-  expect(await read(good.id)).toEqual(before);
+  // The domain's records are counted now and then, for all machines.
+  expect({ ...(await read(good.id)), domain: before.domain }).toEqual(before);
 });
 
 test('destinations are Ready or Failed testing, a source is in any settled state', async () => {

@@ -7,7 +7,6 @@ import type { Handlers } from '../../http/handler.ts';
 import { documentsOf } from '../db/hardware-store.ts';
 import { readMachine } from '../db/machine-read.ts';
 import { readNetworkModel } from '../db/network-model.ts';
-import { networkConfig } from '../network/network-config.ts';
 import type { ApiContext } from './api-context.ts';
 import { storageView } from './block-device-body.ts';
 import { curtinConfig } from './curtin-config.ts';
@@ -41,7 +40,7 @@ export function machineHardwareHandlers(
       if (!['deploying', 'deployed', 'failed_deployment'].includes(stateOf(machine.status)))
         throw fail('bad_request', { reason: `Machine ${machine.hostname} is not in a deployment state.` });
       const body = machineBody(machine, { global, cellName, networks: networkBodies(networks, global) });
-      return curtinConfig(body, storageView(machine).storage, networkConfig(network));
+      return curtinConfig(body, storageView(machine).storage, context.systemNetwork(network));
     },
   };
 }

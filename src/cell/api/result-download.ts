@@ -24,7 +24,7 @@ export function resultDownload(rows: readonly ScriptResultRow[], output: Output,
   const files = filesOf(rows, output);
   const [first] = rows;
   if (filetype === 'tgz') {
-    const folder = `${first?.system_id ?? 'results'}-${first?.operation_id ?? 0}`;
+    const folder = `${first?.system_id ?? 'results'}-${first?.set_id ?? 0}`;
     const archive = tar(files.map(([name, content]) => ({ path: `${folder}/${name.slice(-70)}`, mode: 0o644, content })));
     return bytes(gzipSync(archive), 'application/gzip');
   }

@@ -49,19 +49,19 @@ describe('result sets', () => {
   test('newest run first, a set for each type, output only when asked for', async () => {
     const id = await at.machine();
     const first = await operation(id);
-    await ran(id, first, '50-inventory');
+    const older = await ran(id, first, '50-inventory');
     const second = await operation(id);
     const inventory = await ran(id, second, '50-inventory', { err: 'oops' });
-    await ran(id, second, '60-burn', { type: 2, status: 3 });
+    const burn = await ran(id, second, '60-burn', { type: 2, status: 3 });
     await ran(id, second, '61-burn', { type: 2, status: 1 });
     const sets = await at.must('GET', `nodes/${id}/results/`);
     expect(sets.map((set: { id: number; type: number }) => [set.id, set.type])).toEqual([
-      [second, 0],
-      [second, 2],
-      [first, 0],
+      [inventory, 0],
+      [burn, 2],
+      [older, 0],
     ]);
     expect(sets[0]).toEqual({
-      id: second,
+      id: inventory,
       system_id: id,
       type: 0,
       type_name: 'Commissioning script',
@@ -92,19 +92,47 @@ describe('result sets', () => {
           suppressed: false,
         },
       ],
-      resource_uri: `/MAAS/api/2.0/nodes/${id}/results/${second}/`,
+      resource_uri: `/MAAS/api/2.0/nodes/${id}/results/${inventory}/`,
     });
     expect(sets[1]).toMatchObject({ status_name: 'Running', ended: null, runtime: '' });
     const full = await at.must('GET', `nodes/${id}/results/`, { type: 'commissioning', include_output: 'true' });
     expect(full[0].results[0]).toMatchObject({ stdout: base64('hello'), stderr: base64('oops'), output: base64('hellooops'), result: '' });
-    expect(await at.must('GET', `nodes/${id}/results/${first}/`)).toMatchObject({ id: first });
-    expect(await at.must('GET', `nodes/${id}/results/current-commissioning/`)).toMatchObject({ id: second, type: 0 });
-    expect(await at.must('GET', `nodes/${id}/results/current-testing/`)).toMatchObject({ id: second, type: 2 });
+    expect(await at.must('GET', `nodes/${id}/results/${older}/`)).toMatchObject({ id: older });
+    expect(await at.must('GET', `nodes/${id}/results/current-commissioning/`)).toMatchObject({ id: inventory, type: 0 });
+    expect(await at.must('GET', `nodes/${id}/results/current-testing/`)).toMatchObject({ id: burn, type: 2 });
+    // Also where not all of a set is asked for.
+    expect(await at.must('GET', `nodes/${id}/results/${burn}/`, { filters: '61-burn' })).toMatchObject({ id: burn, type: 2 });
+    expect((await at.ask('GET', `nodes/${id}/results/${second}/`)).status).toBe(404);
+    expect(await at.must('GET', `machines/${id}/`)).toMatchObject({
+      current_commissioning_result_id: inventory,
+      current_testing_result_id: burn,
+      current_installation_result_id: null,
+    });
     expect(
       (await at.must('GET', `nodes/${id}/results/`, { filters: '60-burn, 99-none' })).map(
         (set: { results: unknown[] }) => set.results.length,
       ),
     ).toEqual([1]);
+  });
+
+  test('what is suppressed does not count, in the set and in the machine', async () => {
+    const id = await at.machine();
+    const run = await operation(id);
+    const set = await ran(id, run, '60-burn', { type: 2, status: 3 });
+    await ran(id, run, '61-burn', { type: 2, status: 2 });
+    const path = `nodes/${id}/results/${set}/`;
+    const states = async () => [
+      (await at.must('GET', `machines/${id}/`)).testing_status_name,
+      (await at.must('GET', `machines/${id}/`)).other_test_status_name,
+      (await at.must('GET', path)).status_name,
+    ];
+    expect(await states()).toEqual(['Failed', 'Failed', 'Failed']);
+    await at.must('PUT', path, { suppressed: 'true', filters: '60-burn' });
+    expect(await states()).toEqual(['Passed', 'Passed', 'Passed']);
+    await at.must('PUT', path, { suppressed: 'true' });
+    expect(await states()).toEqual(['Unknown', 'Unknown', 'Unknown']);
+    await at.must('PUT', path, { suppressed: 'false' });
+    expect(await states()).toEqual(['Failed', 'Failed', 'Failed']);
   });
 
   test('what is not there', async () => {

@@ -7,11 +7,12 @@ import { record, recordAll } from '../db/event-store.ts';
 import {
   deleteResults,
   machineExists,
-  newestRun,
+  newestSet,
   readOutputs,
   readResults,
   suppressResults,
   type OutputFilter,
+  type OutputRow,
   type ResultFilter,
   type ScriptResultRow,
 } from '../db/result-read.ts';
@@ -101,7 +102,7 @@ function edge(times: readonly (Date | null)[], of: (...values: number[]) => numb
 
 function setBody(rows: readonly [ScriptResultRow, ...ScriptResultRow[]], global: GlobalReader, withOutput: boolean) {
   const [first] = rows;
-  const status = sumUp(rows.map((row) => row.status));
+  const status = sumUp(rows.flatMap((row) => (row.suppressed ? [] : row.status)));
   const started = edge(
     rows.map((row) => row.started),
     Math.min,
@@ -113,7 +114,7 @@ function setBody(rows: readonly [ScriptResultRow, ...ScriptResultRow[]], global:
         Math.max,
       );
   return {
-    id: first.operation_id,
+    id: first.set_id,
     system_id: first.system_id,
     type: first.type,
     type_name: types.find(([, rule]) => rule.number === first.type)?.[1].name ?? 'Unknown',
@@ -129,12 +130,12 @@ function setBody(rows: readonly [ScriptResultRow, ...ScriptResultRow[]], global:
     ended: timeOrNull(ended),
     runtime: runtime(started, ended),
     results: rows.map((row) => resultBody(row, global, withOutput)),
-    resource_uri: uri('nodes', first.system_id, 'results', first.operation_id),
+    resource_uri: uri('nodes', first.system_id, 'results', first.set_id),
   };
 }
 
 /** Every output that a script has; the combined one where it is all there is. */
-function outputBodies(row: ScriptResultRow) {
+function outputBodies(row: OutputRow) {
   const outputs: [string, Buffer][] = [
     [row.name, row.stdout.length > 0 ? row.stdout : row.output],
     ...(row.stderr.length > 0 ? [[`${row.name}.err`, row.stderr] as [string, Buffer]] : []),
@@ -168,21 +169,21 @@ export function resultHandlers(context: NetworkContext): Handlers<ResultRoute> {
   const { global, database } = context;
   const { db } = database;
   const hardwareOf = (name: string): number => global.named('script', name)?.hardware_type ?? hardwareTypes.node.number;
-  /** Rows of runs of one machine, one list a run. */
-  const runs = async (systemId: string, filter: ResultFilter, hardware: number | undefined) => {
+  /** Rows of sets of one machine, one list a set. */
+  const setsOf = async (systemId: string, filter: ResultFilter, hardware: number | undefined) => {
     const rows = await readResults(db, systemId, filter);
     const wanted = rows.filter((row) => hardware === undefined || hardwareOf(row.name) === hardware);
-    return [...Map.groupBy(wanted, (row) => `${row.operation_id}/${row.type}`).values()];
+    return [...Map.groupBy(wanted, (row) => row.set_id).values()];
   };
-  /** The rows of the run that a path names, as far as parameters choose them. @throws Failure `not_found`, `bad_request`. */
+  /** The rows of the set that a path names, as far as parameters choose them. @throws Failure `not_found`, `bad_request`. */
   const chosen = async ({ path, params }: SetCall, withOutput: boolean): Promise<[ScriptResultRow, ...ScriptResultRow[]]> => {
     const named = /^current-(commissioning|testing|installation)$/.exec(path.id)?.[1];
     const type = typeOf(named);
     const hardware = hardwareTypeOf(params.hardware_type);
-    const run = type === undefined ? idOfText(path.id) : await newestRun(db, path.system_id, type);
+    const setId = type === undefined ? idOfText(path.id) : await newestSet(db, path.system_id, type);
     const names = namesOf(global, params.filters);
-    const filter = { withOutput, ...(type === undefined ? {} : { type }), ...(names ? { names } : {}) };
-    const [rows] = run === undefined || Number.isNaN(run) ? [] : await runs(path.system_id, { ...filter, operationId: run }, hardware);
+    const filter = { withOutput, ...(names ? { names } : {}) };
+    const [rows] = setId === undefined || Number.isNaN(setId) ? [] : await setsOf(path.system_id, { ...filter, setId }, hardware);
     const [first, ...rest] = rows ?? [];
     if (!first) throw fail('not_found', { what: 'ScriptSet' });
     return [first, ...rest];
@@ -212,7 +213,7 @@ export function resultHandlers(context: NetworkContext): Handlers<ResultRoute> {
       const [type, hardware, names] = [typeOf(params.type), hardwareTypeOf(params.hardware_type), namesOf(global, params.filters)];
       const withOutput = params.include_output ?? false;
       const filter = { withOutput, ...(type === undefined ? {} : { type }), ...(names ? { names } : {}) };
-      const found = await runs(path.system_id, filter, hardware);
+      const found = await setsOf(path.system_id, filter, hardware);
       const shown = found.flatMap(([first, ...rest]) => (first ? [setBody([first, ...rest], global, withOutput)] : []));
       if (shown.length === 0 && !(await machineExists(db, path.system_id))) throw fail('not_found', { what: 'Machine' });
       return shown;

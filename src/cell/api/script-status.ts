@@ -35,16 +35,16 @@ function runOf(runs: readonly ScriptRunRow[], type: keyof typeof scriptTypes | '
   return runs.find((run) => run.type === number);
 }
 
-/** The script fields of a machine's body. A run is named by the operation that it belonged to. */
+/** The script fields of a machine's body. A run is named by its result set; results that are suppressed do not count. */
 export function scriptFields(runs: readonly ScriptRunRow[]) {
   const commissioning = runOf(runs, 'commissioning');
   const testing = runOf(runs, 'testing');
   const commissioned = sumUp(commissioning?.statuses ?? []);
   const tested = sumUp(testing?.statuses ?? []);
   return {
-    current_commissioning_result_id: commissioning?.operation_id ?? null,
-    current_testing_result_id: testing?.operation_id ?? null,
-    current_installation_result_id: runOf(runs, 'installation')?.operation_id ?? null,
+    current_commissioning_result_id: commissioning?.set_id ?? null,
+    current_testing_result_id: testing?.set_id ?? null,
+    current_installation_result_id: runOf(runs, 'installation')?.set_id ?? null,
     commissioning_status: commissioned.number,
     commissioning_status_name: commissioned.name,
     testing_status: tested.number,

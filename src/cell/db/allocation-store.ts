@@ -68,12 +68,20 @@ export async function cheapest(db: CellDb, conditions: readonly MachineCondition
 }
 
 /**
+ * A machine that others have changed between the look at its disks and interfaces and the lock on it is as it was seen only when its row is:
+ * PostgreSQL tries a row that it had to wait for again, but what hangs on it as it was before.
+ */
+const asSeen = sql.raw('exists (select from machine seen where seen.system_id = m.system_id and seen.xmin = m.xmin offset 0)');
+
+/**
  * Take the cheapest free machine that meets the conditions, and tell of it: one statement, so that it needs no transaction around it. Rows
- * that others hold are skipped; when nothing is left besides those, it waits for them, as a power reading holds a row, too.
+ * that others hold are skipped; when nothing is left besides those, it waits for them, as a power reading holds a row, too; and looks once
+ * more where disks and interfaces may have changed meanwhile.
  * @returns undefined when there is none.
  */
 export async function takeCheapest(db: CellDb, conditions: readonly MachineCondition[], taking: Taking): Promise<Found | undefined> {
-  return (await take(db, conditions, taking, 'skip locked')) ?? (await take(db, conditions, taking, ''));
+  const taken = (await take(db, conditions, taking, 'skip locked')) ?? (await take(db, conditions, taking, ''));
+  return taken ?? (arePlain(conditions) ? undefined : take(db, conditions, taking, ''));
 }
 
 async function take(
@@ -101,7 +109,7 @@ async function take(
   ];
   const { rows } = await sql<Found>`
     with best as (
-      select m.system_id from machine m ${join} where ${free} and ${allOf(conditions)}
+      select m.system_id from machine m ${join} where ${free} and ${allOf(conditions)} ${arePlain(conditions) ? sql`` : sql`and ${asSeen}`}
       order by ${first} ${cost}, m.system_id limit 1 for update of m ${sql.raw(locked)}),
     taken as (
       update machine m

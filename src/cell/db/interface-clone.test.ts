@@ -88,7 +88,13 @@ function told({ ports, gateways }: MachineNetwork) {
     gateways: gateways.map((one) => ({ family: one.family, link: places.get(one.link_id) })),
     ports: ports
       .map(({ name, type, mac, vlan_id, mtu, parents, params, tags, enabled, links }) => ({
-        ...{ name, type, vlan_id, mtu, params, tags, enabled },
+        name,
+        type,
+        vlan_id,
+        mtu,
+        params,
+        tags,
+        enabled,
         mac: shown.get(mac),
         parents: parents.map((id) => names.get(id)).toSorted(),
         links: [...new Set(links.map(linkText))],

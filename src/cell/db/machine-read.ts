@@ -80,10 +80,10 @@ export interface LiveOperationRow {
   readonly waits_for_hands: boolean;
 }
 
-/** The states of the scripts of the newest run of one type. */
+/** The newest result set of one type, and the states of those of its scripts that count. */
 export interface ScriptRunRow {
   readonly type: number;
-  readonly operation_id: number | null;
+  readonly set_id: number;
   readonly statuses: readonly number[];
 }
 
@@ -209,7 +209,7 @@ const numaJson = sql`(
 
 const scriptJson = sql`(
   select coalesce(json_agg(r), '[]') from (
-    select r.type, r.operation_id, array_agg(r.status order by r.id) as statuses
+    select r.type, min(r.id) as set_id, coalesce(array_agg(r.status order by r.id) filter (where not r.suppressed), '{}') as statuses
     from script_result r
     join (select type, max(operation_id) as operation_id from script_result where system_id = m.system_id group by type) newest
       on newest.type = r.type and newest.operation_id = r.operation_id

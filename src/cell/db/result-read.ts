@@ -1,4 +1,4 @@
-/** What scripts found out, as lists show it. A result set is what one operation ran of one type. */
+/** What scripts found out, as lists show it. A result set is what one operation ran of one type; its id is the lowest of its results. */
 import { sql } from 'kysely';
 import type { CellDb } from './cell-db.ts';
 
@@ -6,6 +6,8 @@ export interface ScriptResultRow {
   readonly id: number;
   readonly system_id: string;
   readonly operation_id: number;
+  /** Of the set that it belongs to: the lowest id in it. */
+  readonly set_id: number;
   readonly name: string;
   readonly type: number;
   readonly status: number;
@@ -24,22 +26,22 @@ export interface ScriptResultRow {
 
 export interface ResultFilter {
   readonly type?: number;
-  readonly operationId?: number;
+  readonly setId?: number;
   readonly names?: readonly string[];
   readonly withOutput: boolean;
 }
 
 /** All results of one machine, newest run first, each run in the order of its scripts: one statement. */
 export async function readResults(db: CellDb, systemId: string, filter: ResultFilter): Promise<ScriptResultRow[]> {
-  const { type = null, operationId = null, names = null } = filter;
+  const { type = null, setId = null, names = null } = filter;
   const texts = filter.withOutput
     ? sql`output, stdout, stderr, result`
     : sql`''::bytea as output, ''::bytea as stdout, ''::bytea as stderr, ''::bytea as result`;
   const { rows } = await sql<ScriptResultRow>`
-    select id, system_id, operation_id, name, type, status, exit_status, created, started, ended, runtime, suppressed, ${texts}
-    from script_result
-    where system_id = ${systemId} and operation_id is not null and (${type}::int is null or type = ${type})
-      and (${operationId}::bigint is null or operation_id = ${operationId})
+    select id, system_id, operation_id, set_id, name, type, status, exit_status, created, started, ended, runtime, suppressed, ${texts}
+    from (select r.*, min(id) over (partition by operation_id, type) as set_id from script_result r
+          where system_id = ${systemId} and operation_id is not null) r
+    where (${type}::int is null or type = ${type}) and (${setId}::bigint is null or set_id = ${setId})
       and (${names as string[] | null}::text[] is null or name = any (${names as string[] | null}::text[]))
     order by operation_id desc, type, id`.execute(db);
   return rows;
@@ -50,12 +52,16 @@ export async function machineExists(db: CellDb, systemId: string): Promise<boole
   return (await db.selectFrom('machine').select('system_id').where('system_id', '=', systemId).executeTakeFirst()) !== undefined;
 }
 
-/** The newest run of a type on a machine. */
-export async function newestRun(db: CellDb, systemId: string, type: number): Promise<number | undefined> {
-  const { rows } = await sql<{ operation_id: number | null }>`
-    select max(operation_id) as operation_id from script_result where system_id = ${systemId} and type = ${type}`.execute(db);
-  return rows[0]?.operation_id ?? undefined;
+/** The id of the newest result set of a type on a machine. */
+export async function newestSet(db: CellDb, systemId: string, type: number): Promise<number | undefined> {
+  const { rows } = await sql<{ set_id: number | null }>`
+    select min(id) as set_id from script_result where system_id = ${systemId} and type = ${type} and operation_id = (
+      select max(operation_id) from script_result where system_id = ${systemId} and type = ${type})`.execute(db);
+  return rows[0]?.set_id ?? undefined;
 }
+
+/** A result by itself, of whichever set. */
+export type OutputRow = Omit<ScriptResultRow, 'set_id'>;
 
 export interface OutputFilter {
   readonly systemIds?: readonly string[];
@@ -64,9 +70,9 @@ export interface OutputFilter {
 }
 
 /** A page of finished results of all machines with their output, by id, behind `after`. */
-export async function readOutputs(db: CellDb, filter: OutputFilter, after: number, limit: number): Promise<ScriptResultRow[]> {
+export async function readOutputs(db: CellDb, filter: OutputFilter, after: number, limit: number): Promise<OutputRow[]> {
   const { systemIds = null, names = null, type = null } = filter;
-  const { rows } = await sql<ScriptResultRow>`
+  const { rows } = await sql<OutputRow>`
     select id, system_id, operation_id, name, type, status, exit_status, created, started, ended, runtime, suppressed, output, stdout, stderr, result
     from script_result
     where id > ${after} and ended is not null and (${type}::int is null or type = ${type})

@@ -88,16 +88,17 @@ export async function judgeAgain(tx: CellDb, since: Date): Promise<void> {
 }
 
 /**
- * Give the tag to those of `judged` that are in `matching` and take it off the others; `judged` left out: all machines. Two statements,
- * and an event for each machine that changed.
+ * Give the tag to those of `judged` that are in `matching` and take it off the others; `judged` left out: all machines but those of `unread`.
+ * Two statements, and an event for each machine that changed.
  */
 export async function setMembers(
   tx: CellDb,
   tag: { readonly id: number; readonly name: string },
   matching: readonly string[],
-  judged?: readonly string[],
+  { judged, unread = [] }: { readonly judged?: readonly string[]; readonly unread?: readonly string[] },
 ): Promise<number> {
-  const among = judged === undefined ? sql`true` : sql`g.system_id = any (${judged as string[]}::text[])`;
+  const among =
+    judged === undefined ? sql`g.system_id <> all (${unread as string[]}::text[])` : sql`g.system_id = any (${judged as string[]}::text[])`;
   const taken = await sql<{ system_id: string }>`
     delete from machine_tag g using machine m
     where m.system_id = g.system_id and g.tag_id = ${tag.id} and ${among} and g.system_id <> all (${matching as string[]}::text[])

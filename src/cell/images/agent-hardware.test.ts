@@ -91,4 +91,18 @@ describe.each(shells)('agent under %s %s', (...words) => {
     await rm(join(folder, 'sys/devices'), { recursive: true });
     expect(await run(shell, script)).toMatchObject({ code: 0, stdout: '{"pci":[],"usb":[],"numa":[]}' });
   });
+
+  test('what vendors write into their firmware is JSON that a cell takes, whatever it is', async () => {
+    const at = join(folder, 'sys/product_name');
+    await mkdir(join(folder, 'sys'), { recursive: true });
+    await writeFile(
+      at,
+      Buffer.concat([Buffer.from('  \u001bBox "\\u0041$(x)`y` é'), Buffer.from([0xff, 0xfe]), Buffer.from(`${'z'.repeat(1_000)}\nnext\n`)]),
+    );
+    const ran = await run(shell, 'json_string "$(trimmed "$MUSTER_SYS/product_name")"');
+    expect([ran.code, ran.stderr]).toEqual([0, '']);
+    const name = JSON.parse(ran.stdout) as string;
+    expect(name).toMatch(/^Box "\\u0041\$\(x\)`y` z+$/);
+    expect(name.length).toBeLessThanOrEqual(255);
+  });
 });

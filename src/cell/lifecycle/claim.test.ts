@@ -54,6 +54,15 @@ test('a disk that is gone, or that cannot be told apart, is refused', () => {
   expect(judgeClaim(facts({ targets: [] }))).toMatchObject({ reason: 'missing_disk' });
 });
 
+test('every planned disk is a disk of its own, and each one is looked at', () => {
+  const second: ModelDisk = { ...disk, id: 2, name: 'vdb' };
+  expect(judgeClaim(facts({ targets: [disk, second] }))).toMatchObject({ granted: false, reason: 'missing_disk' });
+  const other: SeenDisk = { ...seen, name: 'vdb', serial: 'S2' };
+  const targets = [disk, { ...second, serial: 'S2' }];
+  expect(judgeClaim(facts({ targets, seen: [seen, other] }))).toEqual({ granted: true });
+  expect(judgeClaim(facts({ targets, seen: [seen, { ...other, signatures: ['ntfs'] }] }))).toMatchObject({ reason: 'foreign_data' });
+});
+
 test('whatever is seen: never granted without a live ticket of this boot', () => {
   const anySeen = fc.array(
     fc.record({

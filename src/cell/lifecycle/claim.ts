@@ -47,6 +47,7 @@ export function judgeClaim(facts: ClaimFacts): Verdict {
     return refuse('boot', 'Another boot of this machine owns this ticket.');
   }
   if (facts.targets.length === 0) return refuse('missing_disk', 'The machine has no disk that can be told apart by serial or WWN.');
+  const found = new Set<SeenDisk>();
   for (const target of facts.targets) {
     const seen = findSeen(target, facts.seen);
     if (!seen)
@@ -54,6 +55,10 @@ export function judgeClaim(facts: ClaimFacts): Verdict {
         'missing_disk',
         `Disk ${identityOf(target) ?? target.name} (${target.size} bytes) of the last commissioning is not there.`,
       );
+    // What is planned for the one would be written over by the other.
+    if (found.has(seen))
+      return refuse('missing_disk', `Disk ${target.name} is the same as another one of this machine: ${identityOf(target)}.`);
+    found.add(seen);
     const stranger = facts.overwrite || facts.resumes ? undefined : strangeOn(seen, target, facts);
     if (stranger)
       return refuse(

@@ -26,6 +26,17 @@ function linkOf(resource: Record<string, unknown>, name: string): string | undef
   return isRecord(link) && typeof link['@odata.id'] === 'string' ? link['@odata.id'] : undefined;
 }
 
+/** What a BMC calls a system, as one line of text. */
+function lineOf(text: string): string {
+  return text
+    .toWellFormed()
+    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\ufffd]+/gu, ' ')
+    .trim()
+    .slice(0, 255);
+}
+
+/** What a path may end in: it is stored, and asked for again. */
+const idForm = /^[\x21-\x7e]{1,255}$/;
 const macForm = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 
 /** Every system of a service. @throws PowerFailure */
@@ -35,17 +46,19 @@ export async function redfishMembers(target: PowerTarget, limits: CallLimits): P
   if (systems.length === 0) throw new PowerFailure('wrong-settings', 'The BMC has no system.');
   const members: ChassisMember[] = [];
   for (const path of systems) {
+    const id = path.replace(/\/+$/, '').split('/').at(-1) ?? '';
+    if (!idForm.test(id)) continue;
     const { body } = await client.get(path);
     const cards = linkOf(body, 'EthernetInterfaces');
     const macs: string[] = [];
     for (const card of cards === undefined ? [] : paths((await client.get(cards)).body, mostCards)) {
       const { body: found } = await client.get(card);
-      const mac = String(found['PermanentMACAddress'] ?? found['MACAddress'] ?? '').toLowerCase();
+      const given = found['PermanentMACAddress'] ?? found['MACAddress'];
+      const mac = typeof given === 'string' ? given.toLowerCase() : '';
       if (macForm.test(mac) && !macs.includes(mac)) macs.push(mac);
     }
-    const id = path.replace(/\/+$/, '').split('/').at(-1) ?? '';
     const name = [body['HostName'], body['Name']].find((text) => typeof text === 'string' && text !== '');
-    members.push({ nodeId: systems.length === 1 ? '' : id, name: typeof name === 'string' ? name.slice(0, 255) : id, macs });
+    members.push({ nodeId: systems.length === 1 ? '' : id, name: typeof name === 'string' ? lineOf(name) : id, macs });
   }
   return members;
 }

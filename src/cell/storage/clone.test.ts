@@ -130,7 +130,7 @@ describe('a clone of any storage', () => {
         const old = new Set(idsIn(source));
         expect(ids.filter((id) => old.has(id))).toEqual([]);
         expect(ids.length - disksIn(copy)).toBeLessThanOrEqual(rowsOf(source));
-        expect([copy.own, copy.shadowed]).toEqual([false, []]);
+        expect([copy.own, copy.shadowed, copy.filesystems.filter((one) => one.acquired)]).toEqual([false, [], []]);
       }),
     );
   });

@@ -154,7 +154,11 @@ const deploying = {
   vcenter_username: { kind: 'text', value: null, doc: 'By whom.', kept: true },
   vcenter_password: { kind: 'text', value: null, doc: 'With what.', kept: true, secret: true },
   vcenter_datacenter: { kind: 'text', value: null, doc: 'In which data centre.', kept: true },
-  boot_images_auto_import: flag(true, 'Whether images are imported by themselves.'),
+  boot_images_auto_import: {
+    kind: 'boolean',
+    value: true,
+    doc: 'Whether images are imported by themselves, an hour after the last import.',
+  },
   boot_images_no_proxy: flag(false, 'Whether that goes past the proxy.'),
 } as const satisfies Record<string, SettingRule>;
 

@@ -26,7 +26,7 @@ const definition = optional(
 );
 /** What a boot script can carry (cell/netboot/kernel-parameters.ts): names, and values without what iPXE, GRUB or sh would expand. */
 const kernelOpts = optional(
-  Type.String({ maxLength: 1024, pattern: '^ *([A-Za-z0-9][A-Za-z0-9_.-]*(=[A-Za-z0-9_.,:/@%+=~-]*)?( +|$))*$' }),
+  Type.String({ maxLength: 1024, pattern: '^ *([A-Za-z0-9][A-Za-z0-9_.-]{0,63}(=[A-Za-z0-9_.,:/@%+=~-]{0,512})?( +|$))*$' }),
   'Words for the kernel command line of machines with this tag, such as iommu=on quiet.',
 );
 

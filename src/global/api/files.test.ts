@@ -68,6 +68,19 @@ test('each has their own, byte for byte', async () => {
   expect(left.map(({ body }) => body['filename'])).toEqual(['provider-state']);
 });
 
+test('the log has of a file what is in it now, and nothing when it is deleted', async () => {
+  const logged = async () => {
+    const rows = await api.authority.db.selectFrom('global_change').select('body').where('kind', '=', 'file').orderBy('n').execute();
+    const contents = rows.filter(({ body }) => body['filename'] === 'often').map(({ body }) => String(body['content']));
+    return contents.filter((content) => content !== '').map((content) => Buffer.from(content, 'base64').toString());
+  };
+  for (const text of ['one', 'two', 'three']) expect((await store('often', ann, Buffer.from(text)))[0]).toBe(201);
+  expect(await logged()).toEqual(['three']);
+  expect((await api.ask('GET', 'files/', { op: 'get', filename: 'often' }, { key: ann })).text).toBe('three');
+  expect((await api.ask('DELETE', 'files/', { filename: 'often' }, { key: ann })).status).toBe(204);
+  expect(await logged()).toEqual([]);
+});
+
 test.each([
   ['none', 'x', [], 'File not supplied.'],
   ['two', 'x', [Buffer.from('1'), Buffer.from('2')], 'Exactly one file must be supplied.'],

@@ -5,6 +5,7 @@ import { fileLimits } from '../../contract/resources/files.ts';
 import type { Handlers } from '../../http/handler.ts';
 import type { UploadedFile } from '../../http/form.ts';
 import { bytes } from '../../http/reply.ts';
+import { emptyLoggedFiles } from '../db/document-store.ts';
 import type { Draft, Reading } from '../draft.ts';
 import type { BodyOf } from '../kinds.ts';
 import { commit, uri, type GlobalReads, type WritesTo } from './context.ts';
@@ -58,7 +59,7 @@ function contentOf(files: readonly UploadedFile[], text: string | undefined): Bu
   return content;
 }
 
-function put(draft: Draft, file: File): void {
+async function put(draft: Draft, file: File): Promise<void> {
   const others = draft.entries('file').filter(([, one]) => one.user !== file.user || one.filename !== file.filename);
   const own = others.filter(([, one]) => one.user === file.user);
   const sum = (entries: readonly Entry[]) => entries.reduce((total, [, { size }]) => total + size, file.size);
@@ -68,18 +69,23 @@ function put(draft: Draft, file: File): void {
   if (sum(others) > fileLimits.everybody)
     throw fail('bad_request', { reason: `The files of all users have at most ${fileLimits.everybody} bytes in all.` });
   const [key] = ownOf(draft, file.user).find(([, one]) => one.filename === file.filename) ?? [randomUUID()];
+  await emptyLoggedFiles(draft.db, [key]);
   draft.put('file', key, file);
 }
 
-/** A retired document keeps its last body; what was in the file is not to stay. */
-function retire(draft: Draft, [key, file]: Entry): void {
-  draft.put('file', key, { ...file, content: '', size: 0 });
-  draft.retire('file', key);
+/** A retired document keeps its last body, and the log those before; what was in the file is not to stay. */
+async function retire(draft: Draft, entries: readonly Entry[]): Promise<void> {
+  const keys = entries.map(([key]) => key);
+  await emptyLoggedFiles(draft.db, keys);
+  for (const [key, file] of entries) {
+    draft.put('file', key, { ...file, content: '', size: 0 });
+    draft.retire('file', key);
+  }
 }
 
 /** Stage the end of all files of a user. */
-export function retireFilesOf(draft: Draft, user: number): void {
-  for (const entry of ownOf(draft, user)) retire(draft, entry);
+export function retireFilesOf(draft: Draft, user: number): Promise<void> {
+  return retire(draft, ownOf(draft, user));
 }
 
 export function fileWrites(to: WritesTo): Handlers<'Files.create' | 'Files.delete' | 'File.delete'> {
@@ -91,7 +97,7 @@ export function fileWrites(to: WritesTo): Handlers<'Files.create' | 'Files.delet
       await commit(to, call, 'config', (draft) => put(draft, file));
       return 'Created' as const;
     },
-    'Files.delete': (call) => commit(to, call, 'config', (draft) => retire(draft, find(draft, call.caller.userId, call.params.filename))),
-    'File.delete': (call) => commit(to, call, 'config', (draft) => retire(draft, find(draft, call.caller.userId, call.path.filename))),
+    'Files.delete': (call) => commit(to, call, 'config', (draft) => retire(draft, [find(draft, call.caller.userId, call.params.filename)])),
+    'File.delete': (call) => commit(to, call, 'config', (draft) => retire(draft, [find(draft, call.caller.userId, call.path.filename)])),
   };
 }

@@ -46,6 +46,12 @@ export function licenseKeyWrites(to: WritesTo): Handlers<'LicenseKeys.create' | 
       }),
     'LicenseKey.update': (call) =>
       commit(to, call, 'config', (draft) => put(draft, { ...find(draft, call.path), license_key: call.params.license_key })),
-    'LicenseKey.delete': (call) => commit(to, call, 'config', (draft) => draft.retire('license_key', idOf(find(draft, call.path)))),
+    'LicenseKey.delete': (call) =>
+      commit(to, call, 'config', (draft) => {
+        const key = find(draft, call.path);
+        // A retired document keeps its last body; the key is not to stay.
+        draft.put('license_key', idOf(key), { ...key, license_key: '' });
+        draft.retire('license_key', idOf(key));
+      }),
   };
 }

@@ -101,8 +101,8 @@ export function userWrites(to: WritesTo, { reader }: GlobalReads): Handlers<'Use
       }
       await refuseInUse(to, 'user', user.id, `User ${user.username}`);
       // First what is in the other stream: if this breaks off, the user is still there, and the same call does the rest.
-      await commit(to, call, 'config', (draft) => {
-        retireFilesOf(draft, user.id);
+      await commit(to, call, 'config', async (draft) => {
+        await retireFilesOf(draft, user.id);
         retireNotificationsOf(draft, user.id);
       });
       await commit(to, call, 'access', async (draft) => {

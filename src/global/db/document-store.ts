@@ -168,6 +168,13 @@ export async function appendChanges(db: GlobalDb, by: string, mark: string, docu
   }
 }
 
+/** Empty what the log has of these files: entries of what was in them before, up to a MiB each, are nobody's to read any more. */
+export async function emptyLoggedFiles(db: GlobalDb, keys: readonly string[]): Promise<void> {
+  await sql`
+    update global_change set body = body || '{"content": "", "size": 0}'
+    where stream = 'config' and kind = 'file' and id = any (${keys as string[]}::text[]) and body->>'content' <> ''`.execute(db);
+}
+
 /** Forget the oldest entries of the log; the newest `kept` of each stream stay. */
 export async function dropOldChanges(db: GlobalDb, kept: number): Promise<void> {
   for (const stream of streams) {

@@ -4,7 +4,7 @@ import type { GlobalWriter } from '../authority.ts';
 import { stageBootResource } from '../boot-catalogue.ts';
 import type { GlobalReader } from '../document.ts';
 import type { Draft } from '../draft.ts';
-import { keptVersions, removeUnnamed } from '../image-files.ts';
+import { keptVersions, removableFiles, removeUnnamed } from '../image-files.ts';
 import type { UploadStore } from '../image-uploads.ts';
 import type { BodyOf } from '../kinds.ts';
 import { placeOf } from '../simplestreams/stream-address.ts';
@@ -118,7 +118,7 @@ async function importOne(options: ImportOptions, choice: Choice): Promise<void> 
   await removeUnnamed(reader, uploads, dropped);
 }
 
-/** Stage an image whose file is here. @returns the files of the versions that it forgets. */
+/** Stage an image whose file is here. @returns the files that it had before. */
 async function publish(draft: Draft, choice: Choice): Promise<{ readonly sha256: string }[]> {
   const { source, image } = choice;
   const known = knownAs(draft, choice);
@@ -136,7 +136,7 @@ async function publish(draft: Draft, choice: Choice): Promise<{ readonly sha256:
   const staged = await stageBootResource(draft, entry);
   // Versions of another source are in no order with these.
   const isSame = known?.boot_source === undefined || known.boot_source === source.id;
-  const { kept, dropped } = isSame ? keptVersions(staged.sets) : split(staged.sets, version);
+  const kept = isSame ? keptVersions(staged.sets).kept : { [version]: staged.sets[version]! };
   const next: Resource = {
     ...staged,
     sets: kept,
@@ -145,10 +145,6 @@ async function publish(draft: Draft, choice: Choice): Promise<{ readonly sha256:
     ...(kflavor === undefined ? {} : { kflavor }),
   };
   if (!isDeepStrictEqual(next, draft.get('boot_resource', staged.id))) draft.put('boot_resource', staged.id, next);
-  return dropped.flatMap((set) => Object.values(set.files));
-}
-
-function split(sets: Resource['sets'], version: string) {
-  const [kept, dropped] = [{ [version]: sets[version]! }, Object.entries(sets).filter(([one]) => one !== version)];
-  return { kept, dropped: dropped.map(([, set]) => set) };
+  // The same version with other files forgets its files too.
+  return known ? removableFiles(known) : [];
 }

@@ -54,7 +54,9 @@ export function noticesOf(reports: readonly SourceReport[]): Map<string, Notice>
 /** Stage the notifications of these reports, in place of those of the import before. One that says the same stays, dismissed or not. */
 export async function putNotices(draft: Draft, reports: readonly SourceReport[]): Promise<void> {
   const notices = noticesOf(reports);
-  const had = new Map(draft.list('notification').flatMap((one) => (one.ident !== null && isOurs.test(one.ident) ? [[one.ident, one] as const] : [])));
+  const had = new Map(
+    draft.list('notification').flatMap((one) => (one.ident !== null && isOurs.test(one.ident) ? [[one.ident, one] as const] : [])),
+  );
   for (const [ident, notification] of had) {
     const { message, context, category } = notification;
     if (isDeepStrictEqual(notices.get(ident), { category, message, context })) notices.delete(ident);

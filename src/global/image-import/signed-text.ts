@@ -18,7 +18,8 @@ type Source = Pick<BodyOf<'boot_source'>, 'keyring_data' | 'keyring_filename'>;
 /** The source's keyring, as `gpgv` reads it. @throws StreamTrouble */
 export async function keyringOf({ keyring_data, keyring_filename }: Source): Promise<Buffer> {
   if (keyring_data !== '') return keyringIn(Buffer.from(keyring_data, 'base64'));
-  if (keyring_filename === '') throw new StreamTrouble('it has no keyring, and unsigned sources were not allowed (skip_keyring_verification)');
+  if (keyring_filename === '')
+    throw new StreamTrouble('it has no keyring, and unsigned sources were not allowed (skip_keyring_verification)');
   return keyringIn(await bytesOf(keyring_filename));
 }
 
@@ -50,7 +51,19 @@ export async function verifiedText(message: string, keyring: Buffer): Promise<st
     const [keys, signed, shown] = ['keys', 'signed', 'shown'].map((name) => join(folder, name)) as [string, string, string];
     await writeFile(keys, keyring);
     await writeFile(signed, message);
-    const { isDone, words } = await gpgv(['--homedir', folder, '--status-fd', '1', '--weak-digest', 'SHA1', '--keyring', keys, '--output', shown, signed]);
+    const { isDone, words } = await gpgv([
+      '--homedir',
+      folder,
+      '--status-fd',
+      '1',
+      '--weak-digest',
+      'SHA1',
+      '--keyring',
+      keys,
+      '--output',
+      shown,
+      signed,
+    ]);
     // Expired and revoked keys have words of their own, and one signature that is not good is one too many.
     const isGood = isDone && words.includes('GOODSIG') && words.includes('VALIDSIG') && !words.some((word) => refused.has(word));
     if (!isGood) throw new StreamTrouble(badSignature(words));
@@ -78,7 +91,8 @@ async function gpgv(argv: readonly string[]): Promise<{ readonly isDone: boolean
     return { isDone: true, words: wordsOf((await run('gpgv', argv, { env, timeout: mostMs, maxBuffer: 1 << 20 })).stdout) };
   } catch (error) {
     const { code, stdout } = error as { readonly code?: unknown; readonly stdout?: unknown };
-    if (code === 'ENOENT') throw new StreamTrouble('gpgv is not installed on the machine that imports: apt-get install gpgv', { cause: error });
+    if (code === 'ENOENT')
+      throw new StreamTrouble('gpgv is not installed on the machine that imports: apt-get install gpgv', { cause: error });
     return { isDone: false, words: typeof stdout === 'string' ? wordsOf(stdout) : [] };
   }
 }

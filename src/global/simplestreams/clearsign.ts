@@ -24,7 +24,8 @@ export function isClearsigned(text: string): boolean {
 /** The text inside of a clearsigned message, dashes unescaped. @throws StreamTrouble when it is anything else. */
 export function textOfClearsigned(message: string): string {
   const lines = message.replace(/\r\n/g, '\n').split('\n');
-  if (message.includes('\0') || lines.some((line) => line.includes('\r'))) throw new StreamTrouble('its signed text has control characters');
+  if (message.includes('\0') || lines.some((line) => line.includes('\r')))
+    throw new StreamTrouble('its signed text has control characters');
   if (lines[0] !== begin) throw new StreamTrouble('its text is not signed');
   const blank = lines.indexOf('');
   const headers = lines.slice(1, Math.max(blank, 1));

@@ -1,7 +1,8 @@
 /** An OpenPGP keyring as `gpgv` reads it: bytes. Armoured keys are taken out of their armour (RFC 9580 §6). Pure. */
 import { StreamTrouble } from './stream-trouble.ts';
 
-const block = /-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n((?:[A-Za-z]+: [^\r\n]*\r?\n)*)\r?\n([A-Za-z0-9+/=\s]+?)-----END PGP PUBLIC KEY BLOCK-----/g;
+const block =
+  /-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n((?:[A-Za-z]+: [^\r\n]*\r?\n)*)\r?\n([A-Za-z0-9+/=\s]+?)-----END PGP PUBLIC KEY BLOCK-----/g;
 
 /** The keyring of these bytes, armoured or not. @throws StreamTrouble when there is no key in it. */
 export function keyringIn(bytes: Buffer): Buffer {

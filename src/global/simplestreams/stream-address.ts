@@ -19,7 +19,8 @@ export function isStreamPath(path: string): boolean {
 export function placeOf(url: string, signed: boolean): StreamPlace {
   const parsed = URL.parse(url);
   if (!parsed || !/^https?:$/.test(parsed.protocol)) throw new StreamTrouble('its address is no http:// or https:// one');
-  if (parsed.search !== '' || parsed.hash !== '' || parsed.username !== '') throw new StreamTrouble('its address has more than a host and a path');
+  if (parsed.search !== '' || parsed.hash !== '' || parsed.username !== '')
+    throw new StreamTrouble('its address has more than a host and a path');
   const path = parsed.pathname.replace(/\/+$/, '');
   if (!/\.s?json$/.test(path)) return { root: parsed.origin + path, index: `streams/v1/index.${signed ? 'sjson' : 'json'}` };
   const [, above = '', index = ''] = /^(.*?)\/(streams\/v1\/[^/]+|[^/]+)$/.exec(path) ?? [];

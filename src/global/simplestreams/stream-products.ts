@@ -46,7 +46,9 @@ const Products = Compile(
     format: Type.Literal('products:1.0'),
     products: Type.Record(
       Type.String(),
-      Type.Object({ versions: Type.Optional(Type.Record(Type.String(), Type.Object({ items: Type.Optional(Type.Record(Type.String(), Level)) }))) }),
+      Type.Object({
+        versions: Type.Optional(Type.Record(Type.String(), Type.Object({ items: Type.Optional(Type.Record(Type.String(), Level)) }))),
+      }),
     ),
   }),
 );
@@ -70,7 +72,8 @@ function said(key: string, ...levels: readonly Fields[]): string | undefined {
 const plain = (text: string | undefined): string | undefined =>
   text !== undefined && text !== '' && text.length <= 255 && text.isWellFormed() && !/\p{Cc}/u.test(text) ? text : undefined;
 
-const fits = (pattern: RegExp, text: string | undefined): string | undefined => (text !== undefined && pattern.test(text) ? text : undefined);
+const fits = (pattern: RegExp, text: string | undefined): string | undefined =>
+  text !== undefined && pattern.test(text) ? text : undefined;
 
 function fileOf(item: Fields, where: string): StreamFile {
   const { path, sha256, size } = item;
@@ -81,7 +84,12 @@ function fileOf(item: Fields, where: string): StreamFile {
   return { path, sha256, size };
 }
 
-function versionOf(key: string, where: string, above: readonly Fields[], given: Fields & { readonly items?: Readonly<Record<string, Fields>> }) {
+function versionOf(
+  key: string,
+  where: string,
+  above: readonly Fields[],
+  given: Fields & { readonly items?: Readonly<Record<string, Fields>> },
+) {
   const version = fits(versionWord, key);
   if (version === undefined) return undefined;
   const items = Object.values(given.items ?? {});

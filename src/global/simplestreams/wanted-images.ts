@@ -78,7 +78,9 @@ export interface Choice {
 }
 
 /** Of each name and architecture the one of the source with the highest priority; of equal ones, of the older source. */
-export function chooseImages(offers: readonly { readonly source: BodyOf<'boot_source'>; readonly images: readonly WantedImage[] }[]): Choice[] {
+export function chooseImages(
+  offers: readonly { readonly source: BodyOf<'boot_source'>; readonly images: readonly WantedImage[] }[],
+): Choice[] {
   const chosen = new Map<string, Choice>();
   const ordered = offers.toSorted((a, b) => b.source.priority - a.source.priority || a.source.id - b.source.id);
   for (const { source, images } of ordered)
@@ -100,6 +102,7 @@ export function refusalOf(
 ): 'uploaded' | 'of a failed source' | 'older' | undefined {
   if (!known) return undefined;
   if (known.type === 'Uploaded') return 'uploaded';
-  if (known.boot_source !== undefined && known.boot_source !== source.id) return failed.has(known.boot_source) ? 'of a failed source' : undefined;
+  if (known.boot_source !== undefined && known.boot_source !== source.id)
+    return failed.has(known.boot_source) ? 'of a failed source' : undefined;
   return Object.keys(known.sets).some((version) => version > image.version.version) ? 'older' : undefined;
 }
