@@ -11,7 +11,7 @@ import type { Examples } from './walk/example.ts';
 import { globalExamples } from './walk/global-examples.ts';
 import { nodeExamples } from './walk/node-examples.ts';
 import { storageExamples } from './walk/storage-examples.ts';
-import { walk, walkStates } from './walk/walk.ts';
+import { expectStates, expectWalk } from './walk/walk.ts';
 import { openWorld, type World } from './walk/world.ts';
 
 const examples: Examples = { ...globalExamples, ...cellExamples, ...nodeExamples, ...addressExamples, ...storageExamples };
@@ -50,7 +50,7 @@ test('every operation has an example', () => {
 
 describe('refused and done', () => {
   test.each(walked.filter((id) => Object.hasOwn(examples, id)))('%s', async (id) => {
-    await walk(world, id, table[id]!, examples[id]!);
+    await expectWalk(world, id, table[id]!, examples[id]!);
   });
 });
 
@@ -58,6 +58,6 @@ const ofMachines = walked.filter((id) => table[id]!.method !== 'GET' && pathName
 
 describe('in every state of the machine', () => {
   test.each(ofMachines.filter((id) => Object.hasOwn(examples, id)))('%s', async (id) => {
-    await walkStates(world, table[id]!, examples[id]!);
+    await expectStates(world, table[id]!, examples[id]!);
   });
 });

@@ -118,7 +118,7 @@ async function garbled(world: World, id: string, route: Route, example: Example)
   return problems;
 }
 
-export async function walk(world: World, id: string, route: Route, given: Given): Promise<void> {
+export async function expectWalk(world: World, id: string, route: Route, given: Given): Promise<void> {
   const example = await given(world);
   const before = await world.content();
   const problems = [
@@ -142,7 +142,7 @@ export async function walk(world: World, id: string, route: Route, given: Given)
 }
 
 /** The example sent to a machine in every state there is, by an admin and by its owner: done, or refused, never anything else. */
-export async function walkStates(world: World, route: Route, given: Given): Promise<void> {
+export async function expectStates(world: World, route: Route, given: Given): Promise<void> {
   const problems: string[] = [];
   const example = await given(world);
   const systemId = example.path?.['system_id'];
