@@ -13,6 +13,7 @@ import { openUploadStore } from './image-uploads.ts';
 import type { CellState } from './member-state.ts';
 import { openOutside, type OutsideAddresses } from './outside.ts';
 import { loadSigningKey } from './signing-key.ts';
+import { keepTrimmed, trimGlobal } from './trim.ts';
 
 /** What a cell has of global config, whether it stands alone or has joined. */
 export interface CellGlobal extends AsyncDisposable {
@@ -63,6 +64,7 @@ export async function openStandaloneGlobal<Schema>(
   const following = followDatabase(database, () => authority.refresh(), options.onTrouble);
   const uploads = openUploadStore({ folder: images });
   const importing = startImportWorker({ authority, uploads, folder: images, onTrouble: options.onTrouble });
+  const trimming = keepTrimmed(() => trimGlobal(authority), options.onTrouble);
   return {
     authority,
     reader,
@@ -76,6 +78,7 @@ export async function openStandaloneGlobal<Schema>(
     refresh: () => authority.refresh(),
     state: () => 'in',
     [Symbol.asyncDispose]: async () => {
+      await trimming[Symbol.asyncDispose]();
       await importing[Symbol.asyncDispose]();
       await following[Symbol.asyncDispose]();
     },

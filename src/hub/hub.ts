@@ -10,6 +10,7 @@ import { Registry } from 'prom-client';
 import { fail } from '../contract/errors.ts';
 import { capabilities } from '../contract/resources/program.ts';
 import { Authority } from '../global/authority.ts';
+import { keepTrimmed } from '../global/trim.ts';
 import { createAuthenticate } from '../global/authentication.ts';
 import { ownTls } from '../global/certificate.ts';
 import { createFirstAdmin, ensureDefaults, type FirstAdmin } from '../global/default-documents.ts';
@@ -36,7 +37,7 @@ import { asHub } from './db/join-token-store.ts';
 import { openHubDatabase, type HubDatabase } from './hub-database.ts';
 import { openHubKey, type HubKey } from './hub-key.ts';
 import { invite, type Invitation } from './invitation.ts';
-import { keepTrimmed, trimHub } from './trim.ts';
+import { trimHub } from './trim.ts';
 
 export interface HubOptions {
   readonly config: HubConfig;
