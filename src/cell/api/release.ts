@@ -59,8 +59,7 @@ export function releaseHandlers(context: ApiContext): Handlers<'Machine.release'
 
   return {
     'Machine.release': (call) => {
-      if (call.params.secure_erase === true)
-        throw fail('wrong_state', { text: 'secure_erase is not built yet: use erase or quick_erase.' });
+      if (call.params.secure_erase === true) throw fail('bad_request', { reason: 'secure_erase is not built: use erase or quick_erase.' });
       return act(context, call, 'release', (tx, guard) => release(tx, guard, call.params, call.caller.username));
     },
     'Machines.release': async ({ params, caller }) => {

@@ -87,12 +87,18 @@ export async function skipScripts(tx: CellDb, systemId: string, scripts: readonl
   );
 }
 
-/** Ended. Repeating the report is harmless. Returns the script's name; undefined when this machine has no such result. */
+/**
+ * Ended. Repeating the report is harmless while the operation that ran it lives; afterwards nothing is taken any more: what an administrator has
+ * made of the machine since must not be undone by an old report. Returns the name of the script; undefined when there is no such result.
+ */
 export async function scriptEnded(tx: CellDb, systemId: string, report: ScriptReport): Promise<string | undefined> {
   const { rows } = await sql<{ name: string }>`
-    update script_result set status = ${report.status}, exit_status = ${report.exitStatus}, runtime = ${report.runtime},
+    with live as (
+      select r.id from script_result r join operation o on o.id = r.operation_id
+      where r.id = ${report.id} and r.system_id = ${systemId} and o.outcome = 'live' for share of o)
+    update script_result s set status = ${report.status}, exit_status = ${report.exitStatus}, runtime = ${report.runtime},
       output = ${report.output}, stdout = ${report.stdout}, stderr = ${report.stderr}, result = ${report.result},
       started = coalesce(started, now()), ended = now()
-    where id = ${report.id} and system_id = ${systemId} returning name`.execute(tx);
+    from live where s.id = live.id returning s.name`.execute(tx);
   return rows[0]?.name;
 }

@@ -222,6 +222,18 @@ test('a report after the end of its operation changes nothing any more', async (
   expect((await resultOf(machine)).status).toBe(2);
 });
 
+test('whoever still has a credential, as a machine in rescue has, cannot replay a report of what has ended', async () => {
+  const { machine, key } = await commissioning();
+  const { id, operation_id } = await resultOf(machine);
+  await sql`update operation set outcome = 'done', ended = now() where id = ${operation_id}`.execute(cell.database.db);
+  const before = await resultOf(machine);
+  const fields = { status: 'WORKING', exit_status: '0', name: '50-muster-inventory', script_result_id: String(id) };
+  expect((await signal(key, fields, { '50-muster-inventory.out': inventory() })).status).toBe(404);
+  expect(await resultOf(machine)).toEqual(before);
+  const disks = await cell.database.db.selectFrom('block_device').select('id').where('system_id', '=', machine.systemId).execute();
+  expect(disks).toEqual([]);
+});
+
 test('a script that was retired since the operation began is skipped, and the rest runs', async () => {
   const { machine, key } = await commissioning();
   const { operation_id, name } = await resultOf(machine);

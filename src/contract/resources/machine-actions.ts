@@ -121,7 +121,7 @@ export const machineActions = {
         comment,
       },
       reply: Machine,
-      errors: stateErrors,
+      errors: [...stateErrors, 'bad_request'],
       policy: 'user',
       reach: 'id',
     }),
