@@ -7,7 +7,8 @@ import { format, mount, mountSpecial } from './filesystems.ts';
 import { flatInstallation, installationOf, type Installation } from './installation.ts';
 import { applyLayout, type LayoutName } from './layouts.ts';
 import { deviceOf, type Place, type Storage } from './model.ts';
-import { addPartition } from './partitions.ts';
+import { Failure } from '../../contract/errors.ts';
+import { addPartition, mostPartitions } from './partitions.ts';
 import { createRaid } from './raids.ts';
 import { gibibyte, mebibyte } from './sizes.ts';
 
@@ -52,6 +53,14 @@ test('the flat layout gives the same plan as a machine of which nobody said anyt
   expect(shape(installable(storage))).toBe(shape(flatInstallation(target, 7)));
   expect(lines(installable(storage), 'gpt')).toEqual([`gpt 'target' '1:bios_grub:1MiB' '2:esp:512MiB' '3:root:rest'`]);
   expect(fstab(installable(storage))).toBe('UUID / ext4 defaults,errors=remount-ro 0 1\nUUID /boot/efi vfat umask=0077,nofail 0 2\n');
+});
+
+test('a disk takes as many partitions as its table has room for', () => {
+  const make = maker();
+  let storage = exampleStorage(1);
+  for (let n = 0; n < mostPartitions; n += 1)
+    storage = so(addPartition(storage, deviceOf(storage, 1), { size: 8 * 1024 ** 2 }, make).storage);
+  expect(() => addPartition(storage, deviceOf(storage, 1), { size: 8 * 1024 ** 2 }, make)).toThrow(Failure);
 });
 
 test('more partitions, whole disks, swap and tmpfs, each mounted before what lies in it', () => {

@@ -15,6 +15,9 @@ import {
 } from './model.ts';
 import { alignDown, alignUp, alignment, freeOnDisk } from './sizes.ts';
 
+/** A GPT has room for 128 (UEFI 2.10 §5.3.2); one is kept for what BIOS boots from. */
+export const mostPartitions = 127;
+
 export interface PartitionGiven {
   /** Left out: all that is free. */
   readonly size?: number;
@@ -51,6 +54,7 @@ export function addPartition(
   const size = alignUp(asked) <= free ? alignUp(asked) : alignDown(asked);
   if (size > free || size < alignment) throw wrong(`Not enough free space on block device ${device.name}: ${free} bytes are left.`, 'size');
   const numbers = new Set(partitionsOf(storage, device.id).map((one) => one.number));
+  if (numbers.size >= mostPartitions) throw wrong(`Block device ${device.name} has ${numbers.size} partitions: its table takes no more.`);
   let number = given.number ?? 1;
   while (numbers.has(number)) number += 1;
   const partition = {
