@@ -7,7 +7,7 @@ import { after, fields, limit } from './listing.ts';
 import { commissionOptions } from './machine-actions.ts';
 import { machineFilters } from './machine-filters.ts';
 import { Machine } from './machine.ts';
-import { isRegistered } from './node-actions.ts';
+import { isRegistered, setZone } from './node-actions.ts';
 
 /** The orders in which machines can be listed, falling with a `-` in front. system_id is the default: by cell, then by age. */
 export const machineOrders = [
@@ -275,18 +275,7 @@ export const machines = {
       policy: 'user',
       reach: 'split',
     }),
-    set_zone: post({
-      op: 'set_zone',
-      doc: 'Put machines into a zone.',
-      params: {
-        zone: required(Type.String(), 'The name of the zone.'),
-        nodes: required(Type.Array(Type.String(), { minItems: 1 }), 'The system_id of one; may be repeated.'),
-      },
-      reply: Type.Null(),
-      errors: ['bad_request'],
-      policy: 'admin',
-      reach: 'split',
-    }),
+    set_zone: setZone,
     power_parameters: get({
       op: 'power_parameters',
       doc: 'Show the power settings of machines, secrets in clear.\n\nEvery call is written to the audit events.',
