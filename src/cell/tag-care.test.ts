@@ -122,6 +122,28 @@ test('a definition that takes too long leaves the tag as it was, and is a findin
   expect(await findings()).toEqual([]);
 });
 
+test('what met a busy moment is tried again, in its time', async () => {
+  tag('//vendor="Acme"');
+  await care();
+  await report(ids[30], large);
+  tag(slow);
+  await care();
+  expect(await findings()).toHaveLength(1);
+  // The machine that was in the way reports something shorter: nobody has to touch the tag.
+  await report(ids[30], '<list/>');
+  expect(await findings()).toHaveLength(1);
+  await api.database.db
+    .updateTable('tag_judgement')
+    .set({ retry_at: new Date(Date.now() - 1000) })
+    .execute();
+  await care();
+  expect(await findings()).toEqual([]);
+  expect((await api.database.db.selectFrom('tag_judgement').select(['problem', 'retry_at']).execute())[0]).toEqual({
+    problem: null,
+    retry_at: null,
+  });
+});
+
 test('a machine that makes a good definition slow leaves the tag on it as it was', async () => {
   tag(slow);
   await care();

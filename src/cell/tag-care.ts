@@ -22,7 +22,7 @@ import {
   takeJudgement,
   unjudged,
   type DocumentsOfMachine,
-  type TagJudgementRow,
+  type KeptJudgement,
 } from './db/tag-judgement-store.ts';
 import type { CellDb } from './db/cell-db.ts';
 
@@ -43,8 +43,8 @@ export interface TagCareOptions {
 const rebuildsOf = (tag: Tag): number => tag.rebuilds ?? 0;
 
 /** Is there nothing to do about this tag but to look at machines that change? */
-function isJudged(tag: Tag, row: TagJudgementRow | undefined): boolean {
-  return row !== undefined && row.definition === tag.definition && row.rebuilds === rebuildsOf(tag);
+function isJudged(tag: Tag, row: KeptJudgement | undefined): boolean {
+  return row !== undefined && !row.due && row.definition === tag.definition && row.rebuilds === rebuildsOf(tag);
 }
 
 /** Of a machine whose documents cannot be read: why. They say nothing of it, nor of any definition. */

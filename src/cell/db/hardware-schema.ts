@@ -40,6 +40,7 @@ export interface TagJudgementTable {
   definition: string | null;
   rebuilds: Filled<number>;
   problem: string | null;
+  retry_at: Date | null;
   lease_until: Date | null;
 }
 

@@ -10,11 +10,20 @@ export interface TagJudgementRow {
   readonly problem: string | null;
 }
 
+/** A judgement as it is kept: `due` when its problem is to be tried again. */
+export interface KeptJudgement extends TagJudgementRow {
+  readonly due: boolean;
+}
+
+/** Seconds until a definition that could not be judged is tried again. */
+const retryAfter = 600;
+
 /** Seconds after which somebody else may do what a process began; each page of machines renews them. */
 const lease = 60;
 
-export async function readJudgements(db: CellDb): Promise<Map<number, TagJudgementRow>> {
-  const rows = await db.selectFrom('tag_judgement').select(['tag_id', 'definition', 'rebuilds', 'problem']).execute();
+export async function readJudgements(db: CellDb): Promise<Map<number, KeptJudgement>> {
+  const { rows } = await sql<KeptJudgement>`
+    select tag_id, definition, rebuilds, problem, coalesce(retry_at <= now(), false) as due from tag_judgement`.execute(db);
   return new Map(rows.map((row) => [row.tag_id, row]));
 }
 
@@ -40,10 +49,12 @@ export async function leaveJudgement(db: CellDb, tagId: number): Promise<void> {
 /** What became of it. */
 export async function keepJudgement(tx: CellDb, row: TagJudgementRow): Promise<void> {
   await sql`
-    insert into tag_judgement (tag_id, definition, rebuilds, problem)
-    values (${row.tag_id}, ${row.definition}, ${row.rebuilds}, ${row.problem})
+    insert into tag_judgement (tag_id, definition, rebuilds, problem, retry_at)
+    values (${row.tag_id}, ${row.definition}, ${row.rebuilds}, ${row.problem},
+            case when ${row.problem}::text is not null then now() + ${retryAfter} * interval '1 second' end)
     on conflict (tag_id) do update
-    set definition = excluded.definition, rebuilds = excluded.rebuilds, problem = excluded.problem, lease_until = null`.execute(tx);
+    set definition = excluded.definition, rebuilds = excluded.rebuilds, problem = excluded.problem, retry_at = excluded.retry_at,
+        lease_until = null`.execute(tx);
 }
 
 /** Forget tags that have no definition any more, or are no more. */

@@ -59,5 +59,7 @@ create table tag_judgement (
   rebuilds integer not null default 0,
   -- Why it cannot be judged: too slow, or wrong in a way that shows only on a document.
   problem text,
+  -- A definition that ran out of time may only have met a busy moment.
+  retry_at timestamptz,
   lease_until timestamptz
 );
