@@ -53,7 +53,7 @@ export function apiContext(database: TestDatabase<CellTables>, global: GlobalRea
       bmc === undefined
         ? real
         : {
-            targetOf: (systemId) => real.targetOf(systemId),
+            targetsOf: (systemIds) => real.targetsOf(systemIds),
             check: async (type, given, skipQuery) => {
               const checked = await real.check(type, given, true);
               if (skipQuery || type === 'manual') return checked;

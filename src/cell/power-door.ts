@@ -3,7 +3,7 @@ import { invalid, fail } from '../contract/errors.ts';
 import { checkPowerParameters } from '../contract/power-parameters.ts';
 import { powerType, type PowerParameters, type PowerTypeName } from '../contract/power-types.ts';
 import type { CellDb } from './db/cell-db.ts';
-import { saveReading, sealedBmcOf } from './db/power-store.ts';
+import { saveReading, sealedBmcsOf } from './db/power-store.ts';
 import type { SecretKey } from './db/secret-key.ts';
 import { PowerFailure, type PowerTarget } from './power/driver.ts';
 import { redfishMembers, type ChassisMember } from './power/redfish-members.ts';
@@ -17,8 +17,16 @@ export interface PowerSettings {
   readonly parameters: PowerParameters;
 }
 
+/** A machine's BMC and what to send it. */
+export interface BmcTarget {
+  readonly type: PowerTypeName;
+  readonly target: PowerTarget;
+}
+
 export interface PowerDoors {
-  targetOf(systemId: string): Promise<{ type: PowerTypeName; target: PowerTarget } | undefined>;
+  targetOf(systemId: string): Promise<BmcTarget | undefined>;
+  /** Of all of these by one statement; those without settings are left out. */
+  targetsOf(systemIds: readonly string[]): Promise<ReadonlyMap<string, BmcTarget>>;
   /** Check settings by their table, then by asking the BMC at once. @throws Failure `invalid`, `power_refused`. */
   check(
     type: string,
@@ -32,14 +40,19 @@ export interface PowerDoors {
 }
 
 export function powerDoors(db: CellDb, secretKey: SecretKey, signal: AbortSignal): PowerDoors {
-  async function targetOf(systemId: string): Promise<{ type: PowerTypeName; target: PowerTarget } | undefined> {
-    const row = await sealedBmcOf(db, systemId);
-    const type = row && powerType(row.driver);
-    if (!row || !type) return undefined;
-    const shared = JSON.parse(secretKey.open(row.sealed).toString('utf8')) as PowerParameters;
-    const parameters = { ...shared, ...row.power_node };
-    return { type: type.name as PowerTypeName, target: { parameters, ...(row.firmware === '' ? {} : { firmware: row.firmware }) } };
+  async function targetsOf(systemIds: readonly string[]): Promise<ReadonlyMap<string, BmcTarget>> {
+    const targets = new Map<string, BmcTarget>();
+    for (const row of await sealedBmcsOf(db, systemIds)) {
+      const type = powerType(row.driver);
+      if (!type) continue;
+      const shared = JSON.parse(secretKey.open(row.sealed).toString('utf8')) as PowerParameters;
+      const parameters = { ...shared, ...row.power_node };
+      const target = { parameters, ...(row.firmware === '' ? {} : { firmware: row.firmware }) };
+      targets.set(row.system_id, { type: type.name as PowerTypeName, target });
+    }
+    return targets;
   }
+  const targetOf: PowerDoors['targetOf'] = async (systemId) => (await targetsOf([systemId])).get(systemId);
   const check: PowerDoors['check'] = async (name, given, skipQuery) => {
     const checked = checkPowerParameters(name, given);
     if (!checked.ok) throw invalid(checked.errors);
@@ -58,6 +71,7 @@ export function powerDoors(db: CellDb, secretKey: SecretKey, signal: AbortSignal
   };
   return {
     targetOf,
+    targetsOf,
     check,
     async membersAt(type, given) {
       // An IPMI BMC is one machine, and says of it no more than whether it is on.

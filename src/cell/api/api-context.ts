@@ -12,7 +12,9 @@ import type { Turns } from './turns.ts';
 /** What the API needs of the power room. */
 export interface ApiPowerDoor {
   /** A machine's settings in the clear; undefined when it has none. */
-  targetOf(systemId: string): Promise<{ readonly type: string; readonly target: { readonly parameters: PowerParameters } } | undefined>;
+  targetsOf(
+    systemIds: readonly string[],
+  ): Promise<ReadonlyMap<string, { readonly type: string; readonly target: { readonly parameters: PowerParameters } }>>;
   /** Judge settings and, unless told not to, try them at the BMC at once. @throws Failure `invalid`, `power_refused`. */
   check(
     type: string,

@@ -233,3 +233,19 @@ describe('marks', () => {
     expect((await ask('admin', await cell.addIn('ready'), 'set_owner_data', { a: '1' })).status).toBe(409);
   });
 });
+
+test('the power settings of many machines cost as many statements as those of one', async () => {
+  const settings = { power_type: 'ipmi', power_parameters_power_user: 'root', power_parameters_power_pass: 'calvin' };
+  const ids: string[] = [];
+  for (let n = 0; n < 6; n += 1) ids.push(await cell.add({ ...settings, power_parameters_power_address: `10.1.0.${n}` }));
+  const plain = await cell.add();
+  const asked = (id: readonly string[]) =>
+    cell.database.countStatements(() => cell.askCell('admin', 'GET', 'machines/?op=power_parameters', { id }));
+  const one = await asked(ids.slice(0, 1));
+  const all = await asked([...ids, plain]);
+  expect(all.statements.length).toBe(one.statements.length);
+  const shown = all.value.json<Record<string, Record<string, string>>>();
+  expect(ids.map((id) => shown[id]?.['power_address'])).toEqual(ids.map((_, n) => `10.1.0.${n}`));
+  expect(shown[ids[0]!]).toMatchObject({ power_pass: 'calvin' });
+  expect(shown[plain]).toEqual({});
+});

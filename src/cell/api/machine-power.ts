@@ -26,16 +26,12 @@ async function order(tx: CellDb, guard: MachineGuard, verb: 'on' | 'off', by: st
 
 type Reads = Pick<ApiContext, 'database' | 'power'>;
 
-async function settingsOf({ power }: Reads, systemId: string): Promise<PowerParameters> {
-  return (await power.targetOf(systemId))?.target.parameters ?? {};
-}
-
 /** A machine's settings in the clear, with the event that tells of it. @throws Failure `not_found`. */
 export async function powerParametersOf(context: Reads, systemId: string, username: string): Promise<PowerParameters> {
   const guard = await guardOf(context, systemId);
   // Written before anything is shown: what cannot be audited is not told.
   await record(context.database.db, { kind: 'power_parameters_read', systemId: guard.system_id, username, description: guard.hostname });
-  return settingsOf(context, guard.system_id);
+  return (await context.power.targetsOf([guard.system_id])).get(guard.system_id)?.target.parameters ?? {};
 }
 
 export function machinePowerHandlers(context: ApiContext): Handlers<MachinePowerRoute> {
@@ -73,9 +69,8 @@ export function machinePowerHandlers(context: ApiContext): Handlers<MachinePower
           description: guard.hostname,
         })),
       );
-      const shown: [string, PowerParameters][] = [];
-      for (const guard of guards) shown.push([guard.system_id, await settingsOf(context, guard.system_id)]);
-      return Object.fromEntries(shown);
+      const targets = await power.targetsOf(guards.map((guard) => guard.system_id));
+      return Object.fromEntries(guards.map(({ system_id }) => [system_id, targets.get(system_id)?.target.parameters ?? {}]));
     },
   };
 }

@@ -40,7 +40,7 @@ export async function checkPower(
   const { power_parameters: parameters } = given;
   const type = given.power_type === '' ? undefined : given.power_type;
   if (type === undefined && parameters === undefined) return undefined;
-  const known = systemId === undefined ? undefined : await context.power.targetOf(systemId);
+  const known = systemId === undefined ? undefined : (await context.power.targetsOf([systemId])).get(systemId);
   const wanted = type ?? known?.type;
   if (wanted === undefined) throw invalid({ power_type: ['Say which power driver these settings are for.'] });
   const before = known?.type === wanted ? known.target.parameters : {};

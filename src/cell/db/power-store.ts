@@ -205,19 +205,19 @@ export async function saveHealth(db: CellDb, bmcId: number, health: object): Pro
 }
 
 export interface SealedBmc {
+  readonly system_id: string;
   readonly driver: string;
   readonly sealed: Buffer;
   readonly power_node: Record<string, string>;
   readonly firmware: '' | 'bios' | 'uefi';
 }
 
-/** A machine's power settings as stored; undefined when it has none. */
-export async function sealedBmcOf(db: CellDb, systemId: string): Promise<SealedBmc | undefined> {
+/** The power settings of these machines as stored; those that have none are left out. */
+export async function sealedBmcsOf(db: CellDb, systemIds: readonly string[]): Promise<SealedBmc[]> {
   const { rows } = await sql<SealedBmc>`
-    select b.driver, b.sealed, m.power_node, m.firmware from machine m join bmc b on b.id = m.bmc_id where m.system_id = ${systemId}`.execute(
-    db,
-  );
-  return rows[0];
+    select m.system_id, b.driver, b.sealed, m.power_node, m.firmware from machine m join bmc b on b.id = m.bmc_id
+    where m.system_id = any (${systemIds as string[]}::text[])`.execute(db);
+  return rows;
 }
 
 /** Set a machine's power settings: the BMC is found by driver and address, or made. Its health starts afresh: new settings, new chance. */
