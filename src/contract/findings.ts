@@ -65,7 +65,7 @@ export const findingKinds = {
     severity: 'warning',
     subject: 'the tag',
     text: 'The definition of tag {tag} cannot be judged here: {reason}. The tag stays on the machines that had it.',
-    advice: 'Make the definition simpler, or correct it; then it is judged again.',
+    advice: 'It is tried again every ten minutes. If it stays: make the definition simpler, or correct it.',
   },
   missing_disk: {
     severity: 'warning',
